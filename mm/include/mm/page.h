@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Physical pages: a binary buddy allocator with per-hart caches of single pages, and one
+// `struct page` for every page of RAM. Blocks are 2^order pages, naturally aligned.
+#pragma once
+
+#include <arch/mmu.h>
+#include <lib/list.h>
+#include <lib/types.h>
+
+#define PAGE_ORDER_MAX 10 // 4 MiB
+
+#define PAGE_ALLOC_ZERO BIT(0) // filled with zeros
+#define PAGE_ALLOC_USER BIT(1) // for user memory: fails while the kernel's reserve is reached
+
+enum page_kind { PAGE_RESERVED, PAGE_FREE, PAGE_USED, PAGE_SLAB };
+
+struct page {
+    uint32_t refs;    // atomic. Users of an allocated page: PTEs, objects, pins
+    uint8_t kind;     // enum page_kind
+    uint8_t order;    // of the block, in its first page
+    uint16_t slab_used;
+    union {
+        struct list_node list; // free lists, slab lists
+        struct {
+            struct vm_object *object; // page cache: whose, and which page of it
+            uint64_t index;
+        };
+    };
+    union {
+        struct slab_cache *slab;
+        uint64_t private; // whoever allocated it
+    };
+    void *slab_free;
+};
+
+// Boot: before page_init() early pages come from the largest free range found in the tree.
+// Describe RAM and what of it is taken; then page_init() builds the page array and frees the rest.
+void page_early_init(const void *fdt, paddr_t fdt_base);
+paddr_t page_early_alloc(void); // one zeroed page; panics when out of memory: "give the machine more"
+void page_init(void);
+// Give a reserved range back (initramfs after unpacking, init text).
+void page_release_range(paddr_t start, paddr_t end);
+
+// A block with one reference, or NULL. Any context but interrupt handlers with locks of mm held.
+struct page *page_alloc(unsigned int order, unsigned int flags);
+void page_get(struct page *p);
+void page_put(struct page *p); // frees the block with the last reference
+static inline bool page_has_one_owner(const struct page *p)
+{
+    return __atomic_load_n(&p->refs, __ATOMIC_ACQUIRE) == 1;
+}
+
+paddr_t page_to_phys(const struct page *p);
+void *page_to_virt(const struct page *p);
+struct page *phys_to_page(paddr_t pa); // NULL: not RAM
+struct page *virt_to_page(const void *linear);
+
+struct page_stats {
+    uint64_t total, free, reserved, slab, page_tables, cached; // in pages; total: RAM handed to us
+};
+void page_stats(struct page_stats *stats);
+void page_account_tables(int nr); // page tables taken or given back, for page_stats
+void page_account_cached(int nr); // object pages likewise

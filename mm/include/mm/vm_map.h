@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// vm_map: the regions of a process, ordered by address in a tree augmented with the largest gap,
+// over one vm_space. What mmap, munmap, mprotect, mremap, madvise, brk and fork edit and what
+// /proc/PID/maps prints. Contract: shared/abi/address-space.md; mmap(2), mprotect(2), mremap(2),
+// brk(2), madvise(2).
+//
+// Nothing here reaches for "current": the map, the limits and the object come as arguments.
+// Lock order: vm_map.lock (write to edit, read to fault) > vm_object.lock > vm_space.lock.
+#pragma once
+
+#include <arch/port.h>
+#include <lib/rbtree.h>
+#include <lib/refcount.h>
+#include <mm/vm_object.h>
+#include <mm/vm_space.h>
+#include <sync/rwlock.h>
+
+struct futex_key;
+
+#define VM_SHARED    BIT(4)
+#define VM_GROWSDOWN BIT(5) // a stack
+#define VM_DONTFORK  BIT(6)
+#define VM_WIPEONFORK BIT(7)
+#define VM_NORESERVE BIT(8)
+#define VM_LOCKED    BIT(9)
+#define VM_MAYREAD   BIT(10) // what mprotect may turn on (a shared map of a read-only file lacks MAYWRITE)
+#define VM_MAYWRITE  BIT(11)
+#define VM_MAYEXEC   BIT(12)
+#define VM_PROT_MASK (VM_READ | VM_WRITE | VM_EXEC)
+
+// What a mapped file tells mm and /proc/PID/maps; fs implements it over struct file.
+struct vm_file_ops {
+    void (*get)(void *file);
+    void (*put)(void *file);
+    // Path into buf (NUL-terminated, cut if longer), device and inode number.
+    void (*describe)(void *file, char *buf, size_t size, dev_t *dev, ino_t *ino);
+};
+
+struct vm_region {
+    struct rb_node node;
+    vaddr_t start, end; // half-open, page-aligned
+    unsigned int flags; // VM_*
+    vaddr_t gap;        // free bytes below it, and
+    vaddr_t gap_max;    // the largest in its subtree
+    struct vm_map *map;
+    struct vm_object *object; // NULL: private anonymous
+    uint64_t offset;          // of start in the object, bytes, page-aligned
+    void *file;               // with file_ops, or NULL
+    const struct vm_file_ops *file_ops;
+    const char *name;         // "[heap]", "[stack]", "[vdso]" or NULL
+    struct list_node object_node;
+};
+
+struct vm_limits { // bytes; RLIM_INFINITY is UINT64_MAX. Read under no lock, written by prlimit
+    uint64_t as, data, stack, memlock;
+};
+
+struct vm_map {
+    struct refcount refs; // processes and kernel users
+    struct vm_space space;
+    struct rwlock lock; // guards the rest
+    struct rb_root regions;
+    vaddr_t mmap_base; // searches go down from here
+    vaddr_t brk_start, brk_end;
+    vaddr_t stack_top;
+    vaddr_t vdso;
+    vaddr_t arg_start, arg_end, env_start, env_end; // for /proc/PID/cmdline and environ
+    vaddr_t code_start, code_end, data_start, data_end;
+    uint64_t auxv[64];
+    unsigned int nr_auxv;
+    uint64_t nr_regions, total_pages, data_pages, stack_pages, locked_pages;
+    struct vm_limits limits;
+    void *exe; // of the program, with exe_ops
+    const struct vm_file_ops *exe_ops;
+};
+
+// An empty map with one reference, randomised bases (`random`: 8 bytes of entropy each), or NULL.
+struct vm_map *vm_map_create(const uint64_t random[3]);
+void vm_map_get(struct vm_map *m);
+void vm_map_put(struct vm_map *m); // the last one frees everything; may sleep
+// A copy for fork(2): copy-on-write. NULL: no memory.
+struct vm_map *vm_map_fork(struct vm_map *m);
+
+struct vm_mmap_args {
+    vaddr_t addr;
+    size_t size;
+    unsigned int prot;  // VM_READ | VM_WRITE | VM_EXEC
+    unsigned int flags; // MAP_* of <linux/mman.h>
+    struct vm_object *object; // NULL: anonymous (MAP_SHARED makes its own)
+    uint64_t offset;    // bytes
+    void *file;         // described by file_ops; the map takes its own reference
+    const struct vm_file_ops *file_ops;
+    unsigned int may;   // VM_MAY* the file allows; 0 means all
+    const char *name;
+};
+// The address, or -errno as mmap(2) (ENOMEM, EINVAL, EEXIST, EPERM). Takes its own references.
+long vm_map_mmap(struct vm_map *m, const struct vm_mmap_args *args);
+int vm_map_munmap(struct vm_map *m, vaddr_t addr, size_t size);
+int vm_map_mprotect(struct vm_map *m, vaddr_t addr, size_t size, unsigned int prot);
+long vm_map_mremap(struct vm_map *m, vaddr_t old, size_t old_size, size_t new_size,
+                   unsigned int flags, vaddr_t new_addr);
+int vm_map_madvise(struct vm_map *m, vaddr_t addr, size_t size, int advice);
+int vm_map_msync(struct vm_map *m, vaddr_t addr, size_t size, int flags);
+int vm_map_mincore(struct vm_map *m, vaddr_t addr, size_t size, uint8_t *vec); // kernel vec
+int vm_map_mlock(struct vm_map *m, vaddr_t addr, size_t size, bool lock);
+// New break, or the current one if `addr` can't be had (brk(2) of the kernel).
+vaddr_t vm_map_brk(struct vm_map *m, vaddr_t addr);
+void vm_map_set_brk(struct vm_map *m, vaddr_t start); // exec: where the heap begins
+
+// Resolve a fault. 0: the access can be retried; else the signal to send.
+struct vm_fault_result {
+    int signal; // 0, SIGSEGV, SIGBUS, SIGKILL (out of memory)
+    int code;   // SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR
+};
+struct vm_fault_result vm_map_fault(struct vm_map *m, vaddr_t addr, enum vm_access access);
+
+// Read or write another map's memory (proc mem, cmdline, process_vm_readv). Bytes done, or
+// -EFAULT if none. `force` ignores page protection (ptrace-like) but not VM_MAY*.
+ssize_t vm_map_access(struct vm_map *m, vaddr_t addr, void *buf, size_t size, bool write, bool force);
+
+// Key of the word at addr (4-byte aligned; not: -EINVAL). private: never looks at regions.
+// Shared: -EFAULT when unmapped. The key holds no reference: the caller keeps the map alive and,
+// for as long as he uses the key, *hold (may become NULL) with vm_object_put.
+int vm_map_futex_key(struct vm_map *m, vaddr_t addr, bool private, struct futex_key *key,
+                     struct vm_object **hold);
+
+// Walk the regions at or after addr under the read lock. Non-zero stops and is returned.
+int vm_map_for_each(struct vm_map *m, vaddr_t addr,
+                    int (*fn)(void *ctx, const struct vm_region *r), void *ctx);

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// vm_object: what backs a region that isn't private anonymous memory: a file's page cache, shared
+// memory, a device. Pages are kept by index in a radix tree; a page in an object holds one
+// reference for the object, each PTE another. mm owns the ops, fs and ipc implement them. Private
+// anonymous memory has no object: its pages live in the page tables alone.
+#pragma once
+
+#include <lib/refcount.h>
+#include <mm/page.h>
+#include <sync/mutex.h>
+
+struct vm_object;
+
+struct vm_object_ops {
+    // Fill a new page (zeroed) with the content at `index`. May sleep. 0 or -errno (-EIO).
+    // NULL: stays zero.
+    int (*fill)(struct vm_object *o, uint64_t index, struct page *page);
+    // Write a dirty page back. NULL: memory is all there is.
+    int (*write_back)(struct vm_object *o, uint64_t index, struct page *page);
+    // Last reference gone; pages are freed already. Frees the object.
+    void (*release)(struct vm_object *o);
+    // Device memory: physical address for `index`, 0 for none. NULL for objects with pages.
+    paddr_t (*device_page)(struct vm_object *o, uint64_t index);
+};
+
+struct radix_node;
+
+struct vm_object {
+    struct refcount refs;
+    const struct vm_object_ops *ops;
+    struct mutex lock; // guards tree and size; below vm_map.lock, above vm_space.lock
+    struct radix_node *root;
+    unsigned int height;
+    uint64_t nr_pages;
+    uint64_t size_bytes; // a fault at or past its last page is SIGBUS
+    struct list_node mappings; // regions that map it (vm_region.object_node), for truncate
+    struct spinlock mappings_lock;
+};
+
+void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, uint64_t size_bytes);
+// Anonymous shared memory (MAP_SHARED|MAP_ANONYMOUS, shm): zeroed on first touch. NULL: no memory.
+struct vm_object *vm_object_create_shared(uint64_t size_bytes);
+void vm_object_get(struct vm_object *o);
+void vm_object_put(struct vm_object *o);
+
+// The page at `index` with a reference for the caller. With create, allocated (and filled) when
+// absent. 0; -ENOENT absent; -ENOMEM; -EIO. May sleep.
+int vm_object_page(struct vm_object *o, uint64_t index, bool create, struct page **page);
+// Change the size. Shrinking drops pages, clears the tail of the last one and takes the pages out
+// of every map of the object before it returns (truncate(2)). May sleep.
+void vm_object_resize(struct vm_object *o, uint64_t size_bytes);
+// Write every dirty page back through ops->write_back. 0 or the first error.
+int vm_object_sync(struct vm_object *o);
+
+// Copy between the object and memory, for read(2) and write(2) on page-cached files. Reads stop at
+// size_bytes; writes must lie within. `uio` is advanced. Bytes done, or -errno if none.
+struct uio;
+ssize_t vm_object_read(struct vm_object *o, uint64_t offset, struct uio *uio);
+ssize_t vm_object_write(struct vm_object *o, uint64_t offset, struct uio *uio);

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The kernel's vmap area: kernel stacks with a guard page below and device registers. May sleep.
+#pragma once
+
+#include <lib/types.h>
+
+void vmap_init(void);
+// KERNEL_STACK_SIZE bytes with an unmapped page below; returns the lowest usable address, 0 when
+// out of memory. Stacks are cached for reuse: freeing doesn't flush.
+vaddr_t vmap_stack_alloc(void);
+void vmap_stack_free(vaddr_t stack);
+// True if addr lies in a guard page of a stack (for the overflow message).
+bool vmap_is_guard(vaddr_t addr);
+// Registers [pa, pa + size), RW, not executable. NULL on failure. Stays for ever.
+volatile void *vmap_device(paddr_t pa, size_t size_bytes);

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Sleeping lock with an owner. First in, first out.
+#pragma once
+
+#include <lib/list.h>
+#include <sync/spinlock.h>
+
+struct thread;
+
+struct mutex {
+    struct spinlock lock; // guards the rest
+    struct thread *owner;
+    struct list_node waiters;
+};
+
+#define MUTEX_INIT(name) {SPINLOCK_INIT, NULL, LIST_INIT((name).waiters)}
+
+void mutex_init(struct mutex *m);
+void mutex_lock(struct mutex *m);
+int mutex_lock_killable(struct mutex *m); // 0 or -EINTR
+bool mutex_trylock(struct mutex *m);
+void mutex_unlock(struct mutex *m);
+bool mutex_is_held(const struct mutex *m); // by the calling thread
+void mutex_assert_held(const struct mutex *m);
