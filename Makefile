@@ -1,0 +1,102 @@
+# Vireo: `make` builds build/<board>/Image, `make run` boots it in QEMU. `make help` lists the rest.
+
+BOARD   ?= qemu-virt
+BUILD   ?= build
+SMP     ?=
+MEM     ?=
+CPU     ?=
+APPEND  ?=
+INITRD  ?=
+FILES   ?=
+BOOT    ?= sbi
+UBSAN   ?=
+LLVM    ?=
+V       ?=
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+SHELL     := /bin/sh
+Q         := $(if $(V),,@)
+say        = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDEXPANSION:
+.PHONY: all help run debug test test-full check clean FORCE
+
+ifeq ($(wildcard boards/$(BOARD)/board.mk),)
+$(error no boards/$(BOARD)/board.mk; there are: $(notdir $(patsubst %/,%,$(dir $(wildcard boards/*/board.mk)))))
+endif
+
+out       := $(BUILD)/$(BOARD)
+external  := build/external
+debian    := build/debian
+image     := $(out)/Image
+
+include flash/toolchain.mk
+
+# What the kernel is made of: each folder's list, the board, and the external sources.
+sources :=
+include boards/$(BOARD)/board.mk
+include $(wildcard $(addsuffix /sources.mk,lib arch/riscv sync mm fs ipc core drivers))
+sources += $(drivers:%=drivers/%.c) boards/$(BOARD)/board.c
+
+include flash/kernel.mk
+include flash/guest.mk
+-include $(wildcard user/user.mk)
+
+all: $(image)
+
+# SMP, MEM, CPU, APPEND, INITRD, BOOT reach flash/qemu.py, the only place that composes a QEMU
+# command line; the tests use it too.
+run: $(image) $(boot_files)
+	@flash/setup.sh run
+	@$(qemu_env) flash/qemu.py run
+
+debug: $(image) $(boot_files)
+	@flash/setup.sh run debug
+	@$(qemu_env) flash/qemu.py debug
+
+pytest = PYTHONPATH=flash BUILD=$(BUILD) BOARD=$(BOARD) /usr/bin/python3 -m pytest test
+
+test: $(image) $(test_files)
+	@flash/setup.sh run uboot test
+	@$(pytest) -m 'not slow' $(PYTEST)
+
+test-full: $(image) $(test_files)
+	@flash/setup.sh clang run uboot test
+	@$(pytest) $(PYTEST)
+
+c_files = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+sh_files = $(shell git ls-files -co --exclude-standard '*.sh' .ci/run)
+
+check: $(image)
+	@flash/setup.sh check
+	$(call say,FORMAT,)
+	$(Q)clang-format --dry-run -Werror $(c_files)
+	$(call say,LAYERS,)
+	$(Q)/usr/bin/python3 test/check_layers.py --self-test
+	$(Q)/usr/bin/python3 test/check_layers.py
+	$(call say,SHELL,)
+	$(Q)shellcheck $(sh_files)
+	$(call say,CPPCHECK,)
+	$(Q)cppcheck $(cppcheck_flags) $(filter %.c,$(sources))
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make                build $(image)'
+	@echo 'make run            boot it in QEMU to a shell (leave with poweroff, or Ctrl-A x)'
+	@echo 'make debug          the same, halted at entry, with gdb attached'
+	@echo 'make test           all tests but the slow ones;  make test-full: all of them'
+	@echo 'make check          format, layers, shell scripts, static analysis'
+	@echo 'make clean          remove $(BUILD)/'
+	@echo
+	@echo 'BOARD=$(BOARD)      one of: $(notdir $(patsubst %/,%,$(dir $(wildcard boards/*/board.mk))))'
+	@echo 'SMP= MEM= CPU=      harts, memory, QEMU CPU model ($(qemu_smp), $(qemu_mem), $(qemu_cpu))'
+	@echo 'APPEND="..."        words for the kernel command line'
+	@echo 'INITRD=file         another initramfs;  FILES=dir: the usual one with your files in it'
+	@echo 'BOOT=sbi|uboot      straight from OpenSBI, or through U-Boot from a disk'
+	@echo 'CC=clang  LLVM=1    build with clang, with clang and lld;  UBSAN=1: with the UB sanitizer'
+	@echo 'BUILD=dir  V=1      another output folder;  show the commands'

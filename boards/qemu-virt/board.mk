@@ -1,0 +1,11 @@
+# QEMU's virt machine. Its device tree comes from QEMU, so there is none of ours in dts/.
+dts          :=
+cpu_flags    :=
+drivers      :=
+modules      := mm sync fs ipc core
+firmware     := opensbi
+image_recipe := extlinux
+qemu_machine := virt
+qemu_cpu     := rv64
+qemu_smp     := 4
+qemu_mem     := 512M

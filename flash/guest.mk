@@ -1,0 +1,40 @@
+# What the kernel boots with: firmware, initramfs, disk. Included by the Makefile.
+
+firmware_files := $(debian)/opensbi/.fetched
+initramfs      := $(out)/initramfs.cpio
+initrd         := $(or $(INITRD),$(initramfs))
+disk           := $(out)/disk.img
+boot_files     := $(firmware_files) $(initrd)
+test_files     := $(firmware_files) $(initramfs)
+ifeq ($(BOOT),uboot)
+boot_files     += $(debian)/u-boot-qemu/.fetched $(disk)
+else ifneq ($(BOOT),sbi)
+$(error BOOT=$(BOOT): there are sbi and uboot)
+endif
+qemu_env = BUILD=$(BUILD) BOARD=$(BOARD) SMP=$(SMP) MEM=$(MEM) CPU=$(CPU) BOOT=$(BOOT) \
+           INITRD='$(initrd)' APPEND='$(APPEND)'
+
+$(debian)/%/.fetched:
+	@flash/fetch.sh $(if $(filter bash,$*),tree,deb):$*
+
+# Debian's busybox, our init script, and whatever is in FILES=dir.
+$(initramfs): $(debian)/busybox-static/.fetched $(out)/files flash/initramfs.py \
+              $(shell find flash/rootfs $(FILES) -newer $(initramfs) 2> /dev/null)
+	$(call say,CPIO,$@)
+	@mkdir -p $(@D)
+	$(Q)flash/initramfs.py -o $@ $(debian)/busybox-static/usr/bin/busybox:bin/busybox \
+	    flash/rootfs $(FILES)
+
+$(out)/files: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FILES)' | cmp -s - $@ || echo '$(FILES)' > $@
+
+# A disk that U-Boot boots from: one partition with the kernel, the initramfs and extlinux.conf.
+$(out)/extlinux.conf: FORCE
+	@mkdir -p $(@D)
+	@$(qemu_env) flash/qemu.py extlinux | cmp -s - $@ || $(qemu_env) flash/qemu.py extlinux > $@
+
+$(disk): $(out)/extlinux.conf $(image) $(initrd) flash/disk.sh
+	@flash/setup.sh uboot
+	$(call say,DISK,$@)
+	$(Q)flash/disk.sh $@ $(out)/extlinux.conf $(image) $(initrd)

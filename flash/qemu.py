@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+"""The one place that composes a QEMU command line: for make run, make debug and the tests.
+
+qemu.py run|debug|print|extlinux, with the Makefile's variables (BUILD BOARD BOOT SMP MEM CPU INITRD
+APPEND) in the environment. Tests import this file: Machine(smp=2, append="quiet").args().
+"""
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+QEMU = "qemu-system-riscv64"
+
+
+def board_variables(board):
+    """The variables of boards/BOARD/board.mk."""
+    found = {}
+    with open(os.path.join(TOP, "boards", board, "board.mk")) as file:
+        for line in file:
+            match = re.match(r"(\w+)\s*[:+?]?=\s*(.*?)\s*$", line)
+            if match:
+                found[match.group(1)] = match.group(2)
+    return found
+
+
+class Machine:
+    """A virtual board. An argument left out is what the environment says, else the board's."""
+
+    def __init__(self, board=None, boot=None, smp=None, mem=None, cpu=None, append=None,
+                 initrd=None, kernel=None, bios=None, disk=None, extra=()):
+        env = os.environ.get
+        self.board = board or env("BOARD") or "qemu-virt"
+        self.out = os.path.join(TOP, env("BUILD") or "build", self.board)
+        of_board = board_variables(self.board)
+        self.boot = boot or env("BOOT") or "sbi"
+        self.machine = of_board["qemu_machine"]
+        self.smp = int(smp or env("SMP") or of_board["qemu_smp"])
+        self.mem = mem or env("MEM") or of_board["qemu_mem"]
+        self.cpu = cpu or env("CPU") or of_board["qemu_cpu"]
+        self.append = append if append is not None else env("APPEND") or ""
+        # An empty initrd means none at all.
+        self.initrd = initrd if initrd is not None else (
+            env("INITRD") or os.path.join(self.out, "initramfs.cpio"))
+        self.kernel = kernel or os.path.join(self.out, "Image")
+        self.bios = bios or os.path.join(
+            TOP, "build/debian/opensbi/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin")
+        self.disk = disk
+        self.extra = list(extra)
+        if self.boot == "uboot":
+            self.disk = disk or os.path.join(self.out, "disk.img")
+
+    def boot_kernel(self):
+        """What QEMU loads after the firmware."""
+        if self.boot == "uboot":
+            return os.path.join(TOP, "build/debian/u-boot-qemu/usr/lib/u-boot",
+                                "qemu-riscv64_smode/u-boot.bin")
+        return self.kernel
+
+    def devices(self):
+        """Arguments besides machine, memory, firmware and kernel."""
+        args = ["-smp", str(self.smp), "-no-reboot",
+                "-device", "virtio-rng-device",
+                "-global", "virtio-mmio.force-legacy=false"]
+        if self.boot != "uboot" and self.initrd:
+            args += ["-initrd", self.initrd]
+        if self.disk:
+            args += ["-drive", "file=%s,if=none,format=raw,id=disk0" % self.disk,
+                     "-device", "virtio-blk-device,drive=disk0"]
+        return args + self.extra
+
+    def args(self):
+        """The whole command but for the console."""
+        args = [QEMU, "-machine", self.machine, "-cpu", self.cpu, "-m", self.mem,
+                "-bios", self.bios, "-kernel", self.boot_kernel()]
+        if self.boot != "uboot" and self.append:
+            args += ["-append", self.append]
+        return args + self.devices()
+
+    def extlinux(self):
+        """extlinux.conf for the same boot through U-Boot."""
+        return ("timeout 1\ndefault vireo\nlabel vireo\n    kernel /Image\n    initrd /initrd\n"
+                "    append %s\n" % self.append)
+
+
+def debug(machine):
+    """QEMU halted at entry with its console on a pseudo terminal; gdb in the foreground."""
+    socket = os.path.join(machine.out, "gdb.sock")
+    log = os.path.join(machine.out, "console.log")
+    elf = os.path.join(machine.out, "vireo.elf")
+    qemu = subprocess.Popen(
+        machine.args() + ["-display", "none", "-monitor", "none", "-S",
+                          "-gdb", "unix:%s,server=on,wait=off" % socket,
+                          "-chardev", "pty,id=con,logfile=%s" % log, "-serial", "chardev:con"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        print(qemu.stdout.readline().strip())
+        print("console: that terminal (screen /dev/pts/N), and a copy in %s" % log)
+        command = ["gdb-multiarch", "-q", elf, "-x", os.path.join(TOP, "flash/gdb/vireo.py"),
+                   "-ex", "target remote " + socket]
+        return subprocess.call(command + shlex.split(os.environ.get("GDBFLAGS", "")))
+    finally:
+        qemu.kill()
+        qemu.wait()
+
+
+def main():
+    verb = sys.argv[1] if len(sys.argv) == 2 else "help"
+    machine = Machine()
+    if verb == "run":
+        args = machine.args() + ["-nographic"]
+        os.execvp(args[0], args)
+    elif verb == "debug":
+        sys.exit(debug(machine))
+    elif verb == "print":
+        print(shlex.join(machine.args() + ["-nographic"]))
+    elif verb == "extlinux":
+        sys.stdout.write(machine.extlinux())
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()

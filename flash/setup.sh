@@ -1,0 +1,60 @@
+#!/bin/sh
+# setup.sh [GROUP...]: see that the Debian packages which these groups of make targets need are there.
+# Says what it installs, and nothing when all is there (then it needs no network and no rights).
+set -eu
+
+packages_of() {
+    case $1 in
+    build) echo gcc-riscv64-linux-gnu python3 xz-utils apt ca-certificates ;;
+    clang) echo clang lld ;;
+    run) echo qemu-system-misc cpio gzip ;;
+    uboot) echo genimage mtools dosfstools ;;
+    debug) echo gdb-multiarch ;;
+    test) echo gcc libc6-dev libcmocka-dev python3-pytest python3-labgrid device-tree-compiler \
+        libc6-dev-riscv64-cross ;;
+    check) echo clang-format clang-tidy cppcheck shellcheck ;;
+    *) echo "setup: unknown group '$1' (build clang run uboot debug test check)" >&2; return 1 ;;
+    esac
+}
+
+wanted=
+for group in "${@:-build}"; do
+    wanted="$wanted $(packages_of "$group")"
+done
+
+command -v dpkg-query > /dev/null || {
+    echo "setup: this is not a Debian system; please install yourself:$wanted" >&2
+    exit 1
+}
+# shellcheck disable=SC2086
+have=" $(dpkg-query -W -f '${db:Status-Status}=${Package} ' $wanted 2> /dev/null || true)"
+missing=
+for package in $wanted; do
+    case "$have" in *" installed=$package "*) ;; *) missing="$missing $package" ;; esac
+done
+[ -n "$missing" ] || exit 0
+
+echo "setup: installing$missing"
+as_root=
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo > /dev/null || {
+        echo "setup: not root and no sudo here; please have these installed:$missing" >&2
+        exit 1
+    }
+    as_root=sudo
+fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt() {
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=900 "$@" \
+        > "$log" 2>&1 < /dev/null
+}
+# apt's lists may be absent (a fresh container) or old (their files gone from the mirror).
+# shellcheck disable=SC2086
+apt install --no-install-recommends $missing \
+    || { apt update && apt install --no-install-recommends $missing; } \
+    || {
+        tail -n 5 "$log" >&2
+        echo "setup: apt could not install:$missing" >&2
+        exit 1
+    }
