@@ -80,4 +80,5 @@ def main():
         file.write(gzip.compress(data, 9, mtime=0) if given.gzip else data)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Finds or builds what a test boots: kernels, Debian's files, test programs and initramfs archives.
+
+Everything lands under build/; what Debian ships comes through flash/fetch.sh, which keeps its own cache.
+"""
+
+import functools
+import glob
+import gzip
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import sys
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
+sys.path.insert(0, os.path.join(TOP, "flash"))
+import initramfs  # noqa: E402
+GUEST = os.path.join(TOP, "test/guest")
+OUT = os.path.join(TOP, "build/test")
+CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "vireo")
+
+
+class Missing(Exception):
+    """What a test needs is not there; the message says why."""
+
+
+def command(argv, seconds=600, **options):
+    """Run a host command: its output, or an error that shows it."""
+    result = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            timeout=seconds, check=False, **options)
+    if result.returncode:
+        raise Missing(f"{' '.join(argv)} ended with {result.returncode}:\n{result.stdout[-3000:]}")
+    return result.stdout
+
+
+@functools.lru_cache(None)
+def fetched(item):
+    """The folder of a flash/fetch.sh item such as deb:busybox-static."""
+    command([os.path.join(TOP, "flash/fetch.sh"), item])
+    kind, name = item.split(":")
+    return os.path.join(TOP, "build", "external" if kind == "src" else "debian", name)
+
+
+def one(pattern):
+    found = sorted(glob.glob(pattern))
+    if not found:
+        raise Missing(f"no {pattern}")
+    return found[-1]
+
+
+@functools.lru_cache(None)
+def linux():
+    """Debian's own kernel."""
+    return one(fetched("deb:linux-image-riscv64") + "/boot/vmlinu[xz]-*")
+
+
+@functools.lru_cache(None)
+def vireo(variant=""):
+    """Our kernel as the makefile built it; a variant (a word line such as "CC=clang") is built now, in
+    a folder of its own."""
+    board = os.environ.get("BOARD", "qemu-virt")
+    folder = os.environ.get("BUILD", "build")
+    if variant:
+        folder = "build/" + variant.replace("=", "-").replace(" ", "-").lower()
+        command(["make", "-C", TOP, f"BUILD={folder}", f"BOARD={board}"] + variant.split(), seconds=900)
+    path = os.path.join(TOP, folder, board, "Image")
+    if not os.path.exists(path):
+        raise Missing(f"{path} is not built: make")
+    return path
+
+
+def opensbi():
+    """Debian trixie's OpenSBI, which has the debug console; QEMU's own ("default") has not."""
+    return one(fetched("deb:opensbi") + "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin")
+
+
+@functools.lru_cache(None)
+def busybox():
+    return one(fetched("deb:busybox-static") + "/usr/bin/busybox")
+
+
+@functools.lru_cache(None)
+def programs():
+    """name -> path of each guest test program, built now."""
+    out = os.path.join(OUT, "programs")
+    command(["make", "-s", "-C", os.path.join(GUEST, "programs"), f"OUT={out}"])
+    return {os.path.basename(path): path for path in sorted(glob.glob(out + "/*"))
+            if os.access(path, os.X_OK) and "." not in os.path.basename(path)}
+
+
+def base_archive():
+    """busybox and the files of the tests, as flash/initramfs.py's Archive to add to."""
+    archive = initramfs.Archive()
+    for name in ("proc", "root", "sys"):
+        archive.add(name, stat.S_IFDIR | 0o755)
+    archive.add("tmp", stat.S_IFDIR | 0o1777)
+    archive.add("dev/console", stat.S_IFCHR | 0o600, rdev=(5, 1))
+    archive.add("dev/null", stat.S_IFCHR | 0o666, rdev=(1, 3))
+    archive.add_file(busybox(), "bin/busybox")
+    archive.add_tree(os.path.join(GUEST, "files/root"))
+    return archive
+
+
+def stored(data, name, packed=True):
+    """The bytes of an archive as build/test/initramfs/NAME-HASH.cpio[.gz]; the file of before goes."""
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    path = os.path.join(OUT, "initramfs", f"{name}-{digest}.cpio" + (".gz" if packed else ""))
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        for old in glob.glob(os.path.join(os.path.dirname(path), f"{name}-" + "?" * 16 + ".cpio*")):
+            os.unlink(old)
+        with open(path + ".part", "wb") as file:
+            file.write(gzip.compress(data, 1, mtime=0) if packed else data)
+        os.rename(path + ".part", path)
+    return path
+
+
+@functools.lru_cache(None)
+def session_initrd():
+    """busybox alone, not packed."""
+    return stored(base_archive().bytes(), "session", packed=False)
+
+
+@functools.lru_cache(None)
+def programs_initrd():
+    """busybox and every test program under /test."""
+    archive = base_archive()
+    for name, path in programs().items():
+        archive.add_file(path, f"test/{name}")
+    return stored(archive.bytes(), "programs")
+
+
+@functools.lru_cache(None)
+def bash_initrd():
+    """Debian's dynamic bash with the libraries that it names, where Debian puts them."""
+    archive = base_archive()
+    root = fetched("tree:bash") + "/"
+    archive.add("lib", stat.S_IFLNK | 0o777, b"usr/lib")
+    archive.add_file(root + "usr/bin/bash", "usr/bin/bash")
+    for name in ("libc.so.6", "ld-linux-riscv64-lp64d.so.1", "libtinfo.so.6"):
+        path = "usr/lib/riscv64-linux-gnu/" + name
+        archive.add_file(os.path.realpath(root + path), path)
+    archive.add("usr/lib/ld-linux-riscv64-lp64d.so.1", stat.S_IFLNK | 0o777,
+                b"riscv64-linux-gnu/ld-linux-riscv64-lp64d.so.1")
+    archive.add_file(os.path.join(GUEST, "files/script.bash"), "root/script.bash")
+    return stored(archive.bytes(), "bash")
+
+
+def have(tool):
+    return shutil.which(tool) is not None
