@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Memory devices (null(4), random(4)): /dev/{null,zero,full,random,urandom,kmsg}; registered by
+// devices_init with the random source from core.
+#pragma once
+
+#include <lib/types.h>
+
+struct device_random { // what core offers; may sleep
+    ssize_t (*read)(void *buf, size_t n);
+    void (*add)(const void *buf, size_t n);
+};
+
+void devices_init(const struct device_random *random);

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// procfs and sysfs as mechanisms: directories of generated files. What stands in them is registered
+// by those who know (core: processes; mm, drivers by way of core).
+#pragma once
+
+#include <fs/inode.h>
+
+// Text under construction; grows by itself, remembers lack of memory.
+struct text {
+    char *data;
+    size_t length, capacity;
+    bool failed;
+};
+void text_printf(struct text *t, const char *fmt, ...) __printf(2, 3);
+void text_append(struct text *t, const void *data, size_t n);
+
+// A file of procfs. `key` is what its directory was made for (a pid for /proc/PID, else 0).
+struct proc_file {
+    const char *name;
+    mode_t mode; // S_IFREG|0444 ...; S_IFLNK for links; S_IFDIR for a directory of `children`
+    // Regular: the whole content at open (a snapshot) or -errno (ESRCH: the process is gone).
+    int (*show)(struct text *t, uint64_t key);
+    // Writable files: a whole write. NULL: -EACCES.
+    ssize_t (*store)(uint64_t key, const char *data, size_t n);
+    // Links: text, and optionally the place itself.
+    ssize_t (*readlink)(uint64_t key, char *buf, size_t size);
+    int (*follow)(uint64_t key, struct path *path);
+    // Directories with fixed content...
+    const struct proc_file *children; // ended by name NULL
+    // ... and with entries made on the fly: next entry number >= `from` or -1 (each named by its
+    // decimal number, e.g. pids, tids, fds), whose files are `entry` (a directory of its children,
+    // or a link) with key = make_key(key, number).
+    int64_t (*next)(uint64_t key, int64_t from);
+    const struct proc_file *entry;
+    uint64_t (*make_key)(uint64_t key, int64_t number);
+    // Owner of the inode, NULL: root.
+    void (*owner)(uint64_t key, uid_t *uid, gid_t *gid);
+};
+
+// Add top-level files of /proc (or, sysfs_register: of /sys); an array ended by name NULL. Boot only.
+void procfs_register(const struct proc_file *files);
+void sysfs_register(const struct proc_file *files);
+void procfs_init(void);
