@@ -57,10 +57,11 @@ void tty_set_jobs(const struct tty_jobs *jobs);
 // ISIG IEXTEN). 0 or -errno.
 int tty_register(struct tty *tty, const char *name, dev_t dev, const struct tty_driver *driver,
                  void *private);
-// Bytes came from the device. Interrupt context: they are queued and a kernel thread or the reader
-// does echo and signals; see tty.c.
+// Bytes came from the device: queue them and wake the tty thread, which edits, echoes and signals.
+// Interrupt context.
 void tty_input(struct tty *tty, const char *data, size_t n);
-// Runs line discipline work that tty_input left; called by core from a thread. Sleeps.
+// Body of the kernel thread that core starts once; never returns.
+__noreturn void tty_thread(void *unused);
 void tty_set_console(struct tty *tty); // what /dev/console means
 struct tty *tty_console(void);
 // Session leader exits or hangs up: forget the session (SIGHUP/SIGCONT is core's part).

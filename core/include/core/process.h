@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Processes: address space, files, signal actions, parents and children, groups and sessions.
+// Lock order: process_tree_lock (rwlock-free spinlock: parent/child/group/session links and exit
+// state) > process->lock (threads, limits, exe) > process->signal_lock (irq-safe).
+#pragma once
+
+#include <asm/resource.h>
+#include <core/signal.h>
+#include <core/thread.h>
+#include <fs/fd_table.h>
+#include <lib/list.h>
+#include <lib/refcount.h>
+#include <linux/resource.h>
+#include <mm/vm_map.h>
+#include <sync/spinlock.h>
+#include <sync/wait_queue.h>
+
+struct tty;
+
+enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_DEAD };
+
+struct interval_timer { // setitimer(2)
+    struct timer timer;
+    uint64_t deadline_ns, interval_ns;
+};
+
+struct process {
+    struct refcount refs;
+    pid_t pid;
+
+    // process_tree_lock
+    struct process *parent;
+    struct list_node children, sibling;
+    struct list_node all_node;               // every process, by age
+    struct list_node group_node, pid_node;   // hash chains
+    pid_t group, session;
+    bool session_leader;
+    enum process_state state;
+    int exit_status;  // as wait4 reports
+    int exit_signal;  // to the parent, 0: none
+    bool stopped, continued; // to be reported by wait; stop_signal says which
+    int stop_signal;
+    struct wait_queue child_wait; // the parent sleeps on its own
+    uint64_t children_user_ns, children_system_ns;
+    uint64_t exited_user_ns, exited_system_ns; // of exited threads
+
+    // lock
+    struct spinlock lock;
+    struct list_node threads;
+    unsigned int nr_threads;
+    struct rlimit64 limits[RLIM_NLIMITS];
+    bool did_exec;
+    bool dumpable;
+
+    // signal_lock, taken with interrupts off
+    struct spinlock signal_lock;
+    struct signal_queue signal_queue;
+    struct signal_actions *actions;
+    bool group_exit; // exit_group or a fatal signal is ending every thread
+    bool group_stop;
+    int group_exit_code;
+
+    // Replaced only by the process's own thread (exec, unshare) or at exit, others take a reference
+    // under `lock`.
+    struct vm_map *map;
+    struct fd_table *fds;
+    struct fs_context *fs;
+
+    struct tty *tty; // controlling terminal, of the session; process_tree_lock
+    struct interval_timer real_timer; // ITIMER_REAL; virtual ones in itimer.c
+    uint64_t itimer_virtual[2], itimer_prof[2];
+
+    struct process *vfork_parent; // waits until we exec or exit
+    struct wait_queue vfork_wait;
+    bool vfork_done;
+    uint64_t start_ns;
+    uint32_t personality;
+    int parent_death_signal;
+    bool child_subreaper;
+    bool no_new_privs;
+};
+
+extern struct process *kernel_process; // pid 0: owns kernel threads
+extern struct process *init_process;   // pid 1
+
+static inline struct process *process_self(void)
+{
+    return thread_self()->process;
+}
+
+void process_init(void);
+// Start pid 1 running `path` with argv/envp (kernel strings); returns -errno if it can't be executed.
+int process_start_init(const char *path, const char *const argv[], const char *const envp[]);
+
+void process_get(struct process *p);
+void process_put(struct process *p);
+struct process *process_find(pid_t pid); // with a reference; zombies too; NULL
+// Next living or zombie process with pid >= from, with a reference, or NULL. For /proc.
+struct process *process_next(pid_t from);
+// A reference to the map, fd table or fs context of another process, NULL when it has none any more.
+struct vm_map *process_map_get(struct process *p);
+struct fd_table *process_fds_get(struct process *p);
+struct fs_context *process_fs_get(struct process *p);
+uint64_t process_limit(const struct process *p, int resource); // soft limit
+
+struct clone_args;
+// fork, vfork, clone, clone3. The new tid or -errno. From the syscall: the caller's frame is copied.
+long process_clone(const struct clone_args *args);
+__noreturn void process_exit_thread(int code);            // exit(2)
+__noreturn void process_exit_group(int status);           // exit_group(2) or death by signal
+// execve(2) once the file is open. Kernel strings. Returns only on failure before the point of no return.
+int exec_program(struct file *file, const char *name, const char *const *argv, const char *const *envp);

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Threads: what the scheduler runs. A thread belongs to a process (kernel threads to kernel_process).
+// It is born with two references: one of the process's list, dropped when it has exited and is
+// reaped, one of whoever created it.
+#pragma once
+
+#include <arch/thread.h>
+#include <core/sched.h>
+#include <core/signal.h>
+#include <core/timer.h>
+#include <lib/cred.h>
+#include <lib/list.h>
+#include <lib/refcount.h>
+#include <sync/port.h>
+
+struct process;
+
+enum thread_state { THREAD_RUNNABLE, THREAD_PARKED, THREAD_STOPPED, THREAD_DEAD };
+
+#define THREAD_NAME_SIZE 16 // TASK_COMM_LEN
+
+// restart_syscall(2): how to go on with a call that a stop interrupted.
+struct restart {
+    long (*call)(struct restart *r);
+    uint64_t deadline_ns;
+    uint64_t args[4];
+};
+
+struct thread {
+    struct arch_thread arch; // first: tp points to it
+    struct refcount refs;
+    pid_t tid;
+    char name[THREAD_NAME_SIZE];
+
+    // Scheduler (core/sched*.c, port_park): guarded by the run queue's lock.
+    enum thread_state state;
+    struct sched_entity sched;
+
+    // Parking: token and mode are atomic; see sync/port.h.
+    uint32_t park_token;
+    uint32_t park_mode;
+    struct timer park_timer;
+
+    struct process *process;
+    struct list_node process_node; // process->threads, under process->lock
+    struct list_node tid_node;     // tid hash
+
+    struct cred *cred; // replaced whole by the thread itself; others read it under process->lock
+
+    struct signal_thread signal; // mask, pending, alternate stack
+    struct restart restart;
+
+    vaddr_t clear_child_tid; // set_tid_address(2)
+    vaddr_t robust_list;     // set_robust_list(2): kept, walked at exit
+    int exit_code;
+
+    // Filled by sched: for times, rusage and /proc.
+    uint64_t user_ns, system_ns, start_ns;
+    uint64_t nr_voluntary, nr_involuntary, minor_faults;
+    bool exiting;
+};
+
+static inline struct thread *thread_self(void)
+{
+    return (struct thread *)arch_thread_self();
+}
+
+void thread_init(void);
+// A kernel thread, runnable. NULL: no memory.
+struct thread *thread_create_kernel(const char *name, void (*entry)(void *), void *arg);
+// A thread for `process`, not started, kernel stack and tid allocated. cred is shared with a new
+// reference. NULL: no memory or EAGAIN by limits.
+struct thread *thread_create(struct process *process, struct cred *cred);
+// Undo thread_create before thread_start.
+void thread_discard(struct thread *t);
+void thread_start(struct thread *t);
+// Last act of the calling thread. Process-level exit work was done (core/exit.c).
+__noreturn void thread_exit_self(void);
+void thread_get(struct thread *t);
+void thread_put(struct thread *t);
+struct thread *thread_find(pid_t tid); // with a reference, or NULL
+// tids and pids share one space.
+pid_t tid_alloc(void); // or -EAGAIN
+void tid_free(pid_t tid);
