@@ -80,8 +80,11 @@ class Machine:
 
     def extlinux(self):
         """extlinux.conf for the same boot through U-Boot."""
-        return ("timeout 1\ndefault vireo\nlabel vireo\n    kernel /Image\n    initrd /initrd\n"
-                "    append %s\n" % self.append)
+        lines = ["timeout 1", "default vireo", "label vireo", "    kernel /Image",
+                 "    initrd /initrd"]
+        if self.append:  # U-Boot rejects an empty one
+            lines.append("    append " + self.append)
+        return "\n".join(lines) + "\n"
 
 
 def debug(machine):
