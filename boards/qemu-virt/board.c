@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// QEMU's virt machine. Everything else about it is in the device tree that QEMU makes.
+
+#include <core/board.h>
+
+static const struct board qemu_virt = {
+    .name = "qemu-virt",
+    .compatible = "riscv-virtio",
+    .nr_processes_max = 32768,
+    .tlb_flush_pages = 64,
+};
+
+const struct board *const board = &qemu_virt;

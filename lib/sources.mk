@@ -1,0 +1,1 @@
+sources += lib/ubsan.c
