@@ -47,7 +47,7 @@ includes := -nostdinc -isystem lib/libc -isystem $(compiler_include) \
 defines  := -D__KERNEL_VIREO__ -DZ_SOLO
 
 CFLAGS_KERNEL   = $(common_flags) $(cpu_flags) $(stack_flags) $(ubsan_flags) $(warn_flags) \
-                  $(defines) $(includes)
+                  $(defines) $(includes) $(file_flags)
 CFLAGS_EXTERNAL = $(common_flags) $(cpu_flags) $(stack_flags) -w $(defines) $(includes)
 ASFLAGS_KERNEL  = $(target_flags) -g -D__ASSEMBLER__ $(defines) $(includes)
 LDFLAGS_KERNEL  = -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none \

@@ -9,7 +9,10 @@ struct list_node {
     struct list_node *prev, *next;
 };
 
-#define LIST_INIT(name) {.prev = &(name), .next = &(name)}
+#define LIST_INIT(name)                                                                            \
+    {                                                                                              \
+        .prev = &(name), .next = &(name)                                                           \
+    }
 
 static inline void list_init(struct list_node *n)
 {

@@ -22,25 +22,25 @@ typedef unsigned int cpu_t;     // our number: 0 .. cpu_count()-1, cpu 0 booted
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
 
-#define NS_PER_SEC  1000000000ULL
-#define NS_PER_MS   1000000ULL
-#define NS_PER_US   1000ULL
-#define TIME_NEVER  UINT64_MAX // a deadline that never comes
+#define NS_PER_SEC 1000000000ULL
+#define NS_PER_MS  1000000ULL
+#define NS_PER_US  1000ULL
+#define TIME_NEVER UINT64_MAX // a deadline that never comes
 
-#define BIT(n)               (1UL << (n))
-#define ARRAY_SIZE(a)        (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_DOWN(x, a)     ((x) & ~((__typeof__(x))(a)-1))
-#define ALIGN_UP(x, a)       ALIGN_DOWN((x) + ((__typeof__(x))(a)-1), a)
-#define IS_ALIGNED(x, a)     (((x) & ((__typeof__(x))(a)-1)) == 0)
-#define DIV_ROUND_UP(n, d)   (((n) + (d)-1) / (d))
-#define MIN(a, b)            ((a) < (b) ? (a) : (b))
-#define MAX(a, b)            ((a) > (b) ? (a) : (b))
+#define BIT(n)                        (1UL << (n))
+#define ARRAY_SIZE(a)                 (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_DOWN(x, a)              ((x) & ~((__typeof__(x))(a)-1))
+#define ALIGN_UP(x, a)                ALIGN_DOWN((x) + ((__typeof__(x))(a)-1), a)
+#define IS_ALIGNED(x, a)              (((x) & ((__typeof__(x))(a)-1)) == 0)
+#define DIV_ROUND_UP(n, d)            (((n) + (d)-1) / (d))
+#define MIN(a, b)                     ((a) < (b) ? (a) : (b))
+#define MAX(a, b)                     ((a) > (b) ? (a) : (b))
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-#define __noreturn      __attribute__((noreturn))
-#define __printf(f, a)  __attribute__((format(printf, f, a)))
-#define __must_check    __attribute__((warn_unused_result))
-#define __init_text     __attribute__((section(".init.text")))
+#define __noreturn     __attribute__((noreturn))
+#define __printf(f, a) __attribute__((format(printf, f, a)))
+#define __must_check   __attribute__((warn_unused_result))
+#define __init_text    __attribute__((section(".init.text")))
