@@ -38,7 +38,7 @@ include flash/toolchain.mk
 # What the kernel is made of: each folder's list, the board, and the external sources.
 sources :=
 include boards/$(BOARD)/board.mk
-include $(wildcard $(addsuffix /sources.mk,lib arch/riscv sync mm fs ipc core drivers))
+include $(wildcard $(addsuffix /sources.mk,lib arch/riscv $(modules) drivers))
 sources += $(drivers:%=drivers/%.c) boards/$(BOARD)/board.c
 
 include flash/kernel.mk
@@ -68,15 +68,18 @@ test-full: $(image) $(test_files)
 	@$(pytest) $(PYTEST)
 
 c_files = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
-sh_files = $(shell git ls-files -co --exclude-standard '*.sh' .ci/run)
+sh_files = $(shell git ls-files -co --exclude-standard '*.sh' .ci/run flash/rootfs/init)
 
-check: $(image)
+check:
 	@flash/setup.sh check
 	$(call say,FORMAT,)
 	$(Q)clang-format --dry-run -Werror $(c_files)
 	$(call say,LAYERS,)
-	$(Q)/usr/bin/python3 test/check_layers.py --self-test
-	$(Q)/usr/bin/python3 test/check_layers.py
+	$(Q)test/check_layers.py --self-test
+	$(Q)test/check_layers.py
+	$(call say,STYLE,)
+	$(Q)test/check_style.py --self-test
+	$(Q)test/check_style.py
 	$(call say,SHELL,)
 	$(Q)shellcheck $(sh_files)
 	$(call say,CPPCHECK,)

@@ -22,6 +22,7 @@ die() {
 mirror() {
     [ -z "${VIREO_MIRROR:-}" ] || { echo "${VIREO_MIRROR%/}/" && return; }
     for try in 1 2; do
+        # shellcheck disable=SC2016  # $(REPO_URI) is for apt
         found=$(apt-get indextargets --format '$(REPO_URI)' \
             'Created-By: Packages' 'Origin: Debian' 'Component: main' | head -n 1)
         [ -z "$found" ] || { echo "${found%/}/" && return; }
@@ -72,7 +73,7 @@ download_packages() {
     [ -n "$packages" ] || die "apt knows no package $name in $suite"
     rm -rf "$cache/partial"
     mkdir -p "$cache/partial" "$cache/packages"
-    echo "fetch:" $packages
+    echo "fetch: $(echo "$packages" | tr '\n' ' ')"
     # shellcheck disable=SC2086
     (cd "$cache/partial" && private_apt apt-get download $packages) > "$cache/apt/log" 2>&1 || {
         tail -n 3 "$cache/apt/log" >&2

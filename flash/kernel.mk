@@ -47,7 +47,7 @@ $(out)/%/offsets.s: %/offsets.c $(out)/flags | $(filter-out %/offsets.h,$(header
 $(out)/include/generated/offsets.h: $(offsets:%.c=$(out)/%.s)
 	$(call say,OFFSETS,$@)
 	@mkdir -p $(@D)
-	$(Q)flash/offsets.sh $^ > $@
+	$(Q)flash/offsets.sh $^ > $@ < /dev/null
 
 # The symbol table for backtraces: link without it, read the addresses, link with it. Text lies
 # before it, so that the second link moves no function; flash/ksym.py --check proves that.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What code compiled with -fsanitize=undefined calls (make UBSAN=1); in other kernels nothing does,
-// and the linker drops it. Undefined behaviour is a broken invariant: the first ends in a panic that
-// names the place. Names and arguments are fixed by the compilers (GCC's and Clang's UBSan
+// and the linker drops it. Undefined behaviour is a broken invariant: the first ends in a panic
+// that names the place. Names and arguments are fixed by the compilers (GCC's and Clang's UBSan
 // runtime interface); each handler's data begins with the place, and that is all we read of it.
 
 #include <lib/assert.h>
@@ -13,8 +13,8 @@ struct ubsan_place {
 
 static __noreturn void ubsan_report(const char *what, const struct ubsan_place *place)
 {
-    panic("undefined behaviour: %s at %s:%u:%u", what, place->file ? place->file : "?",
-          place->line, place->column);
+    panic("undefined behaviour: %s at %s:%u:%u", what, place->file ? place->file : "?", place->line,
+          place->column);
 }
 
 // One handler: it is declared here too, as no header of ours would ever be used for it. The
