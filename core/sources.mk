@@ -1,0 +1,1 @@
+sources += core/syscall.c

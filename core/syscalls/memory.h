@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Address space: core/sys_memory.c.

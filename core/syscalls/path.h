@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Names: core/sys_path*.c.
