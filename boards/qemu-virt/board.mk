@@ -1,7 +1,7 @@
 # QEMU's virt machine. Its device tree comes from QEMU, so there is none of ours in dts/.
 dts          :=
 cpu_flags    :=
-drivers      :=
+drivers      := plic uart_ns16550 rtc_goldfish syscon_reset virtio_mmio virtqueue virtio_blk virtio_rng
 modules      := mm sync fs ipc core
 firmware     := opensbi
 image_recipe := extlinux
