@@ -123,7 +123,7 @@ fetch_source() {
         /usr/lib/apt/apt-helper -oAPT::Sandbox::User=root -q download-file "$from$path" \
             "$file" "SHA256:$sum" > "$cache/log" 2>&1 || {
             tail -n 3 "$cache/log" >&2
-            die "could not get ${path##*/} with the pinned checksum (flash/sources.lock)"
+            die "could not get ${path##*/} (no network? or not the file pinned in flash/sources.lock)"
         }
     fi
     rm -rf "$out"

@@ -6,6 +6,19 @@ initrd         := $(or $(INITRD),$(initramfs))
 disk           := $(out)/disk.img
 boot_files     := $(firmware_files) $(initrd)
 test_files     := $(firmware_files) $(initramfs)
+# The board's own device tree, where the firmware has none.
+ifneq ($(dts),)
+dtb        := $(out)/board.dtb
+boot_files += $(dtb)
+test_files += $(dtb)
+
+$(dtb): dts/$(dts)
+	@flash/setup.sh dts
+	$(call say,DTC,$@)
+	@mkdir -p $(@D)
+	$(Q)dtc -q -W error -I dts -O dtb -o $@ $<
+endif
+
 ifeq ($(BOOT),uboot)
 boot_files     += $(debian)/u-boot-qemu/.fetched $(disk)
 else ifneq ($(BOOT),sbi)

@@ -46,6 +46,7 @@ class Machine:
         self.kernel = kernel or os.path.join(self.out, "Image")
         self.bios = bios or os.path.join(
             TOP, "build/debian/opensbi/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin")
+        self.dtb = os.path.join(self.out, "board.dtb") if of_board.get("dts") else None
         self.disk = disk
         self.extra = list(extra)
         if self.boot == "uboot":
@@ -65,6 +66,8 @@ class Machine:
                 "-global", "virtio-mmio.force-legacy=false"]
         if self.boot != "uboot" and self.initrd:
             args += ["-initrd", self.initrd]
+        if self.dtb:
+            args += ["-dtb", self.dtb]
         if self.disk:
             args += ["-drive", "file=%s,if=none,format=raw,id=disk0" % self.disk,
                      "-device", "virtio-blk-device,drive=disk0"]

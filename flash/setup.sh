@@ -9,11 +9,12 @@ packages_of() {
     clang) echo clang lld ;;
     run) echo qemu-system-misc cpio gzip ;;
     uboot) echo genimage mtools dosfstools ;;
+    dts) echo device-tree-compiler ;;
     debug) echo gdb-multiarch ;;
     test) echo gcc libc6-dev libcmocka-dev python3-pytest python3-labgrid device-tree-compiler \
         libc6-dev-riscv64-cross ;;
     check) echo clang-format clang-tidy cppcheck shellcheck ;;
-    *) echo "setup: unknown group '$1' (build clang run uboot debug test check)" >&2; return 1 ;;
+    *) echo "setup: unknown group '$1' (build clang run uboot dts debug test check)" >&2; return 1 ;;
     esac
 }
 
