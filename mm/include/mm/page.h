@@ -14,13 +14,19 @@
 
 enum page_kind { PAGE_RESERVED, PAGE_FREE, PAGE_USED, PAGE_SLAB };
 
+// 32 bytes: one hundred and twenty-eighth of the memory it describes.
 struct page {
-    uint32_t refs;    // atomic. Users of an allocated page: PTEs, objects, pins
-    uint8_t kind;     // enum page_kind
-    uint8_t order;    // of the block, in its first page
-    uint16_t slab_used;
     union {
-        struct list_node list; // free lists, slab lists
+        uint32_t refs; // atomic. Users of an allocated page: PTEs, objects, pins
+        struct {       // PAGE_SLAB: objects handed out; index of the first free one
+            uint16_t slab_used, slab_free;
+        };
+    };
+    uint8_t kind;   // enum page_kind
+    uint8_t order;  // of the block, in its first page
+    uint16_t flags; // PAGE_DIRTY; guarded by the object's lock
+    union {
+        struct list_node list; // free lists, slab lists, page tables on their way out
         struct {
             struct vm_object *object; // page cache: whose, and which page of it
             uint64_t index;
@@ -28,15 +34,17 @@ struct page {
     };
     union {
         struct slab_cache *slab;
-        uint64_t private; // whoever allocated it
+        uint64_t private; // whoever allocated it; page tables: entries in use
     };
-    void *slab_free;
 };
+
+#define PAGE_DIRTY BIT(0) // differs from what the object's write_back last wrote
 
 // Boot: before page_init() early pages come from the largest free range found in the tree.
 // Describe RAM and what of it is taken; then page_init() builds the page array and frees the rest.
 void page_early_init(const void *fdt, paddr_t fdt_base);
-paddr_t page_early_alloc(void); // one zeroed page; panics when out of memory: "give the machine more"
+paddr_t
+page_early_alloc(void); // one zeroed page; panics when out of memory: "give the machine more"
 void page_init(void);
 // Give a reserved range back (initramfs after unpacking, init text).
 void page_release_range(paddr_t start, paddr_t end);

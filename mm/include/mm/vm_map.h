@@ -17,13 +17,14 @@
 
 struct futex_key;
 
-#define VM_SHARED    BIT(4)
-#define VM_GROWSDOWN BIT(5) // a stack
-#define VM_DONTFORK  BIT(6)
+#define VM_SHARED     BIT(4)
+#define VM_GROWSDOWN  BIT(5) // a stack
+#define VM_DONTFORK   BIT(6)
 #define VM_WIPEONFORK BIT(7)
-#define VM_NORESERVE BIT(8)
-#define VM_LOCKED    BIT(9)
-#define VM_MAYREAD   BIT(10) // what mprotect may turn on (a shared map of a read-only file lacks MAYWRITE)
+#define VM_NORESERVE  BIT(8)
+#define VM_LOCKED     BIT(9)
+#define VM_MAYREAD                                                                                 \
+    BIT(10) // what mprotect may turn on (a shared map of a read-only file lacks MAYWRITE)
 #define VM_MAYWRITE  BIT(11)
 #define VM_MAYEXEC   BIT(12)
 #define VM_PROT_MASK (VM_READ | VM_WRITE | VM_EXEC)
@@ -47,7 +48,7 @@ struct vm_region {
     uint64_t offset;          // of start in the object, bytes, page-aligned
     void *file;               // with file_ops, or NULL
     const struct vm_file_ops *file_ops;
-    const char *name;         // "[heap]", "[stack]", "[vdso]" or NULL
+    const char *name; // "[heap]", "[stack]", "[vdso]" or NULL
     struct list_node object_node;
 };
 
@@ -68,6 +69,7 @@ struct vm_map {
     vaddr_t code_start, code_end, data_start, data_end;
     uint64_t auxv[64];
     unsigned int nr_auxv;
+    uint64_t brk_random; // bytes between the end of the program and its heap
     uint64_t nr_regions, total_pages, data_pages, stack_pages, locked_pages;
     struct vm_limits limits;
     void *exe; // of the program, with exe_ops
@@ -84,13 +86,13 @@ struct vm_map *vm_map_fork(struct vm_map *m);
 struct vm_mmap_args {
     vaddr_t addr;
     size_t size;
-    unsigned int prot;  // VM_READ | VM_WRITE | VM_EXEC
-    unsigned int flags; // MAP_* of <linux/mman.h>
+    unsigned int prot;        // VM_READ | VM_WRITE | VM_EXEC
+    unsigned int flags;       // MAP_* of <linux/mman.h>
     struct vm_object *object; // NULL: anonymous (MAP_SHARED makes its own)
-    uint64_t offset;    // bytes
-    void *file;         // described by file_ops; the map takes its own reference
+    uint64_t offset;          // bytes
+    void *file;               // described by file_ops; the map takes its own reference
     const struct vm_file_ops *file_ops;
-    unsigned int may;   // VM_MAY* the file allows; 0 means all
+    unsigned int may; // VM_MAY* the file allows; 0 means all
     const char *name;
 };
 // The address, or -errno as mmap(2) (ENOMEM, EINVAL, EEXIST, EPERM). Takes its own references.
@@ -105,7 +107,8 @@ int vm_map_mincore(struct vm_map *m, vaddr_t addr, size_t size, uint8_t *vec); /
 int vm_map_mlock(struct vm_map *m, vaddr_t addr, size_t size, bool lock);
 // New break, or the current one if `addr` can't be had (brk(2) of the kernel).
 vaddr_t vm_map_brk(struct vm_map *m, vaddr_t addr);
-void vm_map_set_brk(struct vm_map *m, vaddr_t start); // exec: where the heap begins
+// exec: the program ends at `start`; the heap begins a random way above.
+void vm_map_set_brk(struct vm_map *m, vaddr_t start);
 
 // Resolve a fault. 0: the access can be retried; else the signal to send.
 struct vm_fault_result {
@@ -116,7 +119,8 @@ struct vm_fault_result vm_map_fault(struct vm_map *m, vaddr_t addr, enum vm_acce
 
 // Read or write another map's memory (proc mem, cmdline, process_vm_readv). Bytes done, or
 // -EFAULT if none. `force` ignores page protection (ptrace-like) but not VM_MAY*.
-ssize_t vm_map_access(struct vm_map *m, vaddr_t addr, void *buf, size_t size, bool write, bool force);
+ssize_t vm_map_access(struct vm_map *m, vaddr_t addr, void *buf, size_t size, bool write,
+                      bool force);
 
 // Key of the word at addr (4-byte aligned; not: -EINVAL). private: never looks at regions.
 // Shared: -EFAULT when unmapped. The key holds no reference: the caller keeps the map alive and,
@@ -125,5 +129,5 @@ int vm_map_futex_key(struct vm_map *m, vaddr_t addr, bool private, struct futex_
                      struct vm_object **hold);
 
 // Walk the regions at or after addr under the read lock. Non-zero stops and is returned.
-int vm_map_for_each(struct vm_map *m, vaddr_t addr,
-                    int (*fn)(void *ctx, const struct vm_region *r), void *ctx);
+int vm_map_for_each(struct vm_map *m, vaddr_t addr, int (*fn)(void *ctx, const struct vm_region *r),
+                    void *ctx);

@@ -28,13 +28,12 @@ struct radix_node;
 struct vm_object {
     struct refcount refs;
     const struct vm_object_ops *ops;
-    struct mutex lock; // guards tree and size; below vm_map.lock, above vm_space.lock
+    struct mutex lock; // guards the rest; below vm_map.lock, above vm_space.lock
     struct radix_node *root;
     unsigned int height;
     uint64_t nr_pages;
-    uint64_t size_bytes; // a fault at or past its last page is SIGBUS
+    uint64_t size_bytes;       // a fault at or past its last page is SIGBUS
     struct list_node mappings; // regions that map it (vm_region.object_node), for truncate
-    struct spinlock mappings_lock;
 };
 
 void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, uint64_t size_bytes);

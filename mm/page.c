@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The page allocator: binary buddies under one spinlock, and in front of them a stack of single
+// pages for each hart, which only that hart touches (with interrupts off) and which gives and takes
+// by the batch. A page is born with one reference and freed by the last page_put().
+//
+// Free blocks: the first page has kind PAGE_FREE, its order, and hangs in buddy.free[order]; the
+// others of the block are PAGE_USED with no references, so that nobody merges with them. Pages in a
+// hart's stack are PAGE_USED as well.
+#include <arch/irq.h>
+#include <arch/log.h>
+#include <arch/thread.h>
+#include <lib/assert.h>
+#include <lib/atomic.h>
+#include <string.h>
+#include <sync/spinlock.h>
+
+#include "page_priv.h"
+
+#define HART_CACHE_MAX 64
+#define HART_BATCH     32
+
+// Pages of the kernel's reserve: user memory isn't served from the last ones, so that the kernel
+// can go on (and kill the process) when they are reached.
+#define RESERVE_MIN 128
+#define RESERVE_MAX 1024
+
+static struct {
+    struct spinlock lock; // taken with interrupts off; guards the rest and every free page's fields
+    struct list_node free[PAGE_ORDER_MAX + 1];
+    uint64_t nr_free;  // pages in the lists; read without the lock as a hint
+    uint64_t nr_total; // pages ever handed to the allocator
+    uint64_t reserve;
+} buddy;
+
+struct hart_cache {
+    unsigned int count;
+    struct page *pages[HART_CACHE_MAX];
+} __attribute__((aligned(64)));
+
+static struct hart_cache hart_caches[NR_CPUS_MAX];
+
+static int64_t nr_slab, nr_tables, nr_cached;
+
+paddr_t page_zero_frame;
+
+void page_clear(void *linear)
+{
+    uint64_t *p = linear, *end = p + PAGE_SIZE / sizeof(*p);
+    for (; p < end; p += 16) {
+        p[0] = p[1] = p[2] = p[3] = p[4] = p[5] = p[6] = p[7] = 0;
+        p[8] = p[9] = p[10] = p[11] = p[12] = p[13] = p[14] = p[15] = 0;
+    }
+}
+
+void page_copy(void *linear_dst, const void *linear_src)
+{
+    memcpy(linear_dst, linear_src, PAGE_SIZE);
+}
+
+paddr_t page_to_phys(const struct page *p)
+{
+    return page_address(p);
+}
+
+void *page_to_virt(const struct page *p)
+{
+    return phys_to_virt(page_address(p));
+}
+
+struct page *phys_to_page(paddr_t pa)
+{
+    return page_of(pa);
+}
+
+struct page *virt_to_page(const void *linear)
+{
+    return page_of(virt_to_phys(linear));
+}
+
+// The buddy of `p` if all of it is RAM of the same range, else NULL.
+static struct page *buddy_of(const struct page *p, unsigned int order)
+{
+    paddr_t pa = page_address(p) ^ (PAGE_SIZE << order);
+    struct page *b = page_of(pa);
+    if (!b || b->kind != PAGE_FREE || b->order != order)
+        return NULL;
+    return b;
+}
+
+static void buddy_free_locked(struct page *p, unsigned int order)
+{
+    spin_assert_held(&buddy.lock);
+    buddy.nr_free += 1UL << order;
+    while (order < PAGE_ORDER_MAX) {
+        struct page *b = buddy_of(p, order);
+        if (!b)
+            break;
+        list_remove(&b->list);
+        b->kind = PAGE_USED;
+        if (b < p)
+            p = b;
+        order++;
+    }
+    p->kind = PAGE_FREE;
+    p->order = (uint8_t)order;
+    list_add_head(&buddy.free[order], &p->list);
+}
+
+static struct page *buddy_alloc_locked(unsigned int order)
+{
+    spin_assert_held(&buddy.lock);
+    unsigned int have = order;
+    while (have <= PAGE_ORDER_MAX && list_is_empty(&buddy.free[have]))
+        have++;
+    if (have > PAGE_ORDER_MAX)
+        return NULL;
+    struct page *p = list_first_entry(&buddy.free[have], struct page, list);
+    list_remove(&p->list);
+    while (have > order) {
+        have--;
+        struct page *half = p + (1UL << have);
+        half->kind = PAGE_FREE;
+        half->order = (uint8_t)have;
+        list_add_head(&buddy.free[have], &half->list);
+    }
+    buddy.nr_free -= 1UL << order;
+    p->kind = PAGE_USED;
+    p->order = (uint8_t)order;
+    return p;
+}
+
+// Interrupts off.
+static void hart_cache_refill(struct hart_cache *cache)
+{
+    spin_lock(&buddy.lock);
+    while (cache->count < HART_BATCH) {
+        struct page *p = buddy_alloc_locked(0);
+        if (!p)
+            break;
+        cache->pages[cache->count++] = p;
+    }
+    spin_unlock(&buddy.lock);
+}
+
+// Interrupts off. The coldest pages go, the most recent stay.
+static void hart_cache_drain(struct hart_cache *cache, unsigned int nr)
+{
+    spin_lock(&buddy.lock);
+    for (unsigned int i = 0; i < nr; i++)
+        buddy_free_locked(cache->pages[i], 0);
+    spin_unlock(&buddy.lock);
+    cache->count -= nr;
+    memmove(cache->pages, cache->pages + nr, cache->count * sizeof(cache->pages[0]));
+}
+
+static struct page *page_alloc_single(void)
+{
+    irq_flags_t flags = irq_save();
+    struct hart_cache *cache = &hart_caches[hart_self()->cpu];
+    struct page *p = NULL;
+    if (unlikely(cache->count == 0))
+        hart_cache_refill(cache);
+    if (likely(cache->count > 0))
+        p = cache->pages[--cache->count];
+    irq_restore(flags);
+    return p;
+}
+
+static struct page *page_alloc_block(unsigned int order)
+{
+    irq_flags_t flags = spin_lock_irqsave(&buddy.lock);
+    struct page *p = buddy_alloc_locked(order);
+    spin_unlock_irqrestore(&buddy.lock, flags);
+    if (p)
+        return p;
+    // Single pages kept by this hart may be what keeps a block from being whole.
+    flags = irq_save();
+    hart_cache_drain(&hart_caches[hart_self()->cpu], hart_caches[hart_self()->cpu].count);
+    spin_lock(&buddy.lock);
+    p = buddy_alloc_locked(order);
+    spin_unlock(&buddy.lock);
+    irq_restore(flags);
+    return p;
+}
+
+struct page *page_alloc(unsigned int order, unsigned int flags)
+{
+    ASSERT(order <= PAGE_ORDER_MAX);
+    if ((flags & PAGE_ALLOC_USER) && unlikely(atomic_load(&buddy.nr_free) < buddy.reserve))
+        return NULL;
+    struct page *p = order == 0 ? page_alloc_single() : page_alloc_block(order);
+    if (unlikely(!p))
+        return NULL;
+    p->refs = 1;
+    p->flags = 0;
+    p->object = NULL;
+    p->private = 0;
+    if (flags & PAGE_ALLOC_ZERO) {
+        char *linear = page_to_virt(p);
+        for (size_t i = 0; i < 1UL << order; i++)
+            page_clear(linear + (i << PAGE_SHIFT));
+    }
+    return p;
+}
+
+static void page_free(struct page *p)
+{
+    irq_flags_t flags = irq_save();
+    if (likely(p->order == 0)) {
+        struct hart_cache *cache = &hart_caches[hart_self()->cpu];
+        if (unlikely(cache->count == HART_CACHE_MAX))
+            hart_cache_drain(cache, HART_BATCH);
+        cache->pages[cache->count++] = p;
+    } else {
+        spin_lock(&buddy.lock);
+        buddy_free_locked(p, p->order);
+        spin_unlock(&buddy.lock);
+    }
+    irq_restore(flags);
+}
+
+void page_get(struct page *p)
+{
+    uint32_t before = atomic_add_relaxed(&p->refs, 1);
+    ASSERT(before != 0);
+}
+
+void page_put(struct page *p)
+{
+    uint32_t before = __atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL);
+    ASSERT(before != 0);
+    if (before == 1) {
+        ASSERT(p->kind == PAGE_USED);
+        page_free(p);
+    }
+}
+
+// Give reserved pages to the allocator in the largest aligned blocks. [start, end) inside one
+// range.
+static void page_add_pages(paddr_t start, paddr_t end)
+{
+    irq_flags_t flags = spin_lock_irqsave(&buddy.lock);
+    while (start < end) {
+        unsigned int order = 0;
+        while (order < PAGE_ORDER_MAX && IS_ALIGNED(start, PAGE_SIZE << (order + 1)) &&
+               start + (PAGE_SIZE << (order + 1)) <= end)
+            order++;
+        struct page *p = page_of(start);
+        for (size_t i = 0; i < 1UL << order; i++) {
+            ASSERT(p[i].kind == PAGE_RESERVED);
+            p[i].kind = PAGE_USED;
+        }
+        buddy.nr_total += 1UL << order;
+        buddy_free_locked(p, order);
+        start += PAGE_SIZE << order;
+    }
+    spin_unlock_irqrestore(&buddy.lock, flags);
+}
+
+void page_release_range(paddr_t start, paddr_t end)
+{
+    start = ALIGN_UP(start, PAGE_SIZE);
+    end = ALIGN_DOWN(end, PAGE_SIZE);
+    for (unsigned int i = 0; i < page_nr_ranges; i++) {
+        paddr_t from = MAX(start, page_ranges[i].start), to = MIN(end, page_ranges[i].end);
+        if (from < to)
+            page_add_pages(from, to);
+    }
+}
+
+void page_init(void)
+{
+    paddr_t start, end;
+
+    spin_init(&buddy.lock);
+    for (unsigned int i = 0; i <= PAGE_ORDER_MAX; i++)
+        list_init(&buddy.free[i]);
+    page_zero_frame = page_early_alloc();
+    for (unsigned int i = 0; i < page_nr_ranges; i++) {
+        struct page_range *r = &page_ranges[i];
+        uint64_t bytes = ((r->end - r->start) >> PAGE_SHIFT) * sizeof(struct page);
+        // Zeroed: kind is PAGE_RESERVED, no references.
+        r->pages = phys_to_virt(page_early_alloc_pages(DIV_ROUND_UP(bytes, PAGE_SIZE)));
+    }
+    for (unsigned int i = 0; i < page_early_nr_free(); i++) {
+        page_early_free_range(i, &start, &end);
+        page_release_range(start, end);
+    }
+    buddy.reserve = MIN(MAX(buddy.nr_total / 128, RESERVE_MIN), RESERVE_MAX);
+    log_info("mm: %lu KiB free in %u range%s", (unsigned long)(buddy.nr_free << (PAGE_SHIFT - 10)),
+             page_nr_ranges, page_nr_ranges == 1 ? "" : "s");
+}
+
+void page_account_tables(int nr)
+{
+    atomic_add_relaxed(&nr_tables, nr);
+}
+
+void page_account_cached(int nr)
+{
+    atomic_add_relaxed(&nr_cached, nr);
+}
+
+void page_account_slab(int nr)
+{
+    atomic_add_relaxed(&nr_slab, nr);
+}
+
+void page_stats(struct page_stats *stats)
+{
+    uint64_t ram = 0;
+    for (unsigned int i = 0; i < page_nr_ranges; i++)
+        ram += (page_ranges[i].end - page_ranges[i].start) >> PAGE_SHIFT;
+    stats->total = buddy.nr_total;
+    stats->reserved = ram - buddy.nr_total;
+    stats->free = atomic_load(&buddy.nr_free);
+    for (unsigned int i = 0; i < NR_CPUS_MAX; i++)
+        stats->free += atomic_load(&hart_caches[i].count);
+    stats->slab = (uint64_t)atomic_load(&nr_slab);
+    stats->page_tables = (uint64_t)atomic_load(&nr_tables);
+    stats->cached = (uint64_t)atomic_load(&nr_cached);
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Kernel access to any map's memory through the linear map (/proc/PID/mem and cmdline,
+// process_vm_readv), and futex keys. The map is read-locked page by page.
+#include <errno.h>
+#include <lib/assert.h>
+#include <string.h>
+#include <sync/futex.h>
+
+#include "page_priv.h"
+#include "vm_map_priv.h"
+
+static bool access_allowed(const struct vm_region *r, bool write, bool force)
+{
+    if (r->object && r->object->ops->device_page && (write || (r->flags & VM_SHARED)))
+        return false;
+    if (!force)
+        return vm_fault_allowed(r->flags, write ? VM_ACCESS_WRITE : VM_ACCESS_READ);
+    if (!write)
+        return r->flags & VM_MAYREAD;
+    // A breakpoint goes into a private copy, never into a file that is mapped read-only.
+    return (r->flags & VM_MAYWRITE) && (!(r->flags & VM_SHARED) || (r->flags & VM_WRITE));
+}
+
+// Copy inside one page, if it is resident and, for a write, this map's own. The cursor stays open
+// meanwhile: so neither truncate nor fork takes or shares the page under our hands.
+static bool access_copy(struct vm_map *m, vaddr_t addr, char *buf, size_t size, bool write)
+{
+    vaddr_t va = ALIGN_DOWN(addr, PAGE_SIZE);
+    struct vm_mapping now;
+    struct vm_cursor c;
+
+    vm_cursor_open(&c, &m->space, va, va + PAGE_SIZE);
+    vm_cursor_query(&c, &now);
+    bool usable = now.present && page_of(now.pa) && !(write && now.cow);
+    if (usable) {
+        char *memory = (char *)phys_to_virt(now.pa) + addr % PAGE_SIZE;
+        if (write)
+            memcpy(memory, buf, size);
+        else
+            memcpy(buf, memory, size);
+    }
+    vm_cursor_close(&c);
+    return usable;
+}
+
+static size_t access_page(struct vm_map *m, vaddr_t addr, char *buf, size_t size, bool write,
+                          bool force)
+{
+    const struct vm_region *r = vm_region_find(m, addr);
+    size_t part = MIN(size, PAGE_SIZE - addr % PAGE_SIZE);
+    if (!r || r->start > addr || !access_allowed(r, write, force))
+        return 0;
+    if (vm_fault_page(m, r, addr, write ? VM_ACCESS_WRITE : VM_ACCESS_READ) != 0)
+        return 0;
+    return access_copy(m, addr, buf, part, write) ? part : 0;
+}
+
+ssize_t vm_map_access(struct vm_map *m, vaddr_t addr, void *buf, size_t size, bool write,
+                      bool force)
+{
+    size_t done = 0;
+    while (done < size && addr + done < USER_END) {
+        rwlock_read_lock(&m->lock);
+        size_t part = access_page(m, addr + done, (char *)buf + done, size - done, write, force);
+        rwlock_read_unlock(&m->lock);
+        if (part == 0)
+            break;
+        done += part;
+    }
+    return done > 0 || size == 0 ? (ssize_t)done : -EFAULT;
+}
+
+int vm_map_futex_key(struct vm_map *m, vaddr_t addr, bool private, struct futex_key *key,
+                     struct vm_object **hold)
+{
+    *hold = NULL;
+    if (addr % 4 != 0)
+        return -EINVAL;
+    *key = (struct futex_key){
+        .owner = m, .index = ALIGN_DOWN(addr, PAGE_SIZE), .offset = (uint32_t)(addr % PAGE_SIZE)};
+    if (addr >= USER_END)
+        return -EFAULT;
+    if (private)
+        return 0;
+    rwlock_read_lock(&m->lock);
+    const struct vm_region *r = vm_region_find(m, addr);
+    int err = r && r->start <= addr ? 0 : -EFAULT;
+    if (err == 0 && (r->flags & VM_SHARED)) {
+        key->owner = r->object;
+        key->index = vm_region_index(r, addr);
+        vm_object_get(r->object);
+        *hold = r->object;
+    }
+    rwlock_read_unlock(&m->lock);
+    return err;
+}

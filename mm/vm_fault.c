@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Page faults: demand zero, copy on write, file and device pages, stack growth. The map is
+// read-locked, so its regions stand still; for an object's page the object's lock is held until the
+// PTE is in place (against truncate); the cursor's lock makes the decision about the PTE atomic, so
+// whoever comes second finds it done and just retries (a spurious fault).
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <errno.h>
+#include <lib/assert.h>
+
+#include "page_priv.h"
+#include "radix_priv.h"
+#include "vm_map_priv.h"
+#include "vm_object_priv.h"
+
+#define FAULT_AROUND 16 // pages of a file mapped together when the cache has them
+
+struct fault {
+    struct vm_map *m;
+    const struct vm_region *r;
+    vaddr_t va; // page-aligned
+    bool write;
+    unsigned int prot; // what the region allows
+    struct vm_cursor c;
+};
+
+// Rights that an access needs. W without R doesn't exist in hardware, so writable is readable.
+bool vm_fault_allowed(unsigned int flags, enum vm_access access)
+{
+    if (access == VM_ACCESS_READ)
+        return flags & (VM_READ | VM_WRITE);
+    return flags & (access == VM_ACCESS_WRITE ? VM_WRITE : VM_EXEC);
+}
+
+// Put `page` (whose reference we hold) at the fault's address; on failure the reference is dropped.
+static int fault_map(struct fault *f, struct page *page, unsigned int prot, bool cow)
+{
+    vm_cursor_seek(&f->c, f->va);
+    int err = vm_cursor_map(&f->c, page, prot, cow);
+    if (err != 0)
+        page_put(page);
+    return err;
+}
+
+// Nothing was there and nothing stands behind: zeros. A read gets the page that everybody shares.
+static int fault_zero(struct fault *f)
+{
+    if (!f->write)
+        return vm_cursor_map_device(&f->c, page_zero_frame, f->prot, true);
+    struct page *page = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_USER);
+    return page ? fault_map(f, page, f->prot, false) : -ENOMEM;
+}
+
+// A copy of its own for a write to shared `content`.
+static int fault_copy(struct fault *f, const void *content)
+{
+    struct page *page = page_alloc(0, PAGE_ALLOC_USER);
+    if (!page)
+        return -ENOMEM;
+    page_copy(page_to_virt(page), content);
+    return fault_map(f, page, f->prot, false);
+}
+
+static int fault_write_cow(struct fault *f, const struct vm_mapping *now)
+{
+    if (now->pa == page_zero_frame)
+        return fault_zero(f);
+    // Uncounted memory that is RAM (the vDSO) can be copied, device registers can't.
+    if (!now->page)
+        return page_of(now->pa) ? fault_copy(f, phys_to_virt(now->pa)) : -EFAULT;
+    if (!page_has_one_owner(now->page))
+        return fault_copy(f, page_to_virt(now->page));
+    // The other owners are gone: take the page over where it is.
+    page_get(now->page);
+    return fault_map(f, now->page, f->prot, false);
+}
+
+// Something is mapped: copy on write, a write to notice, or somebody was here first.
+static int fault_present(struct fault *f, const struct vm_mapping *now)
+{
+    unsigned int prot = f->prot;
+    bool shared = f->r->flags & VM_SHARED;
+
+    if (f->write && now->cow)
+        return fault_write_cow(f, now);
+    if (shared && f->r->object && vm_object_tracks_writes(f->r->object) && now->page) {
+        if (f->write)
+            now->page->flags |= PAGE_DIRTY;
+        else
+            prot = (prot & ~(unsigned int)VM_WRITE) | (now->prot & VM_WRITE) | VM_READ;
+    }
+    vm_cursor_protect(&f->c, PAGE_SIZE, prot);
+    mmu_context_flush_local(&f->m->space.context, f->va);
+    return 0;
+}
+
+// Map the pages near the fault that the cache has, so that a program's text costs a fault in
+// sixteen. Only what is absent is touched; the object and the cursor are locked.
+static void fault_around(struct fault *f, vaddr_t start, vaddr_t end, unsigned int prot, bool cow)
+{
+    const struct vm_object *o = f->r->object;
+    struct vm_mapping now;
+
+    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
+        struct page *page = radix_get(o, vm_region_index(f->r, va));
+        if (!page)
+            continue;
+        vm_cursor_seek(&f->c, va);
+        vm_cursor_query(&f->c, &now);
+        if (now.present)
+            continue;
+        page_get(page);
+        if (vm_cursor_map(&f->c, page, prot, cow) != 0) {
+            page_put(page);
+            return;
+        }
+    }
+}
+
+static int fault_object_page(struct fault *f, struct page *page, vaddr_t start, vaddr_t end)
+{
+    bool private = !(f->r->flags & VM_SHARED), notice = vm_object_tracks_writes(f->r->object);
+    unsigned int prot = f->prot;
+
+    if (private && f->write) {
+        int err = fault_copy(f, page_to_virt(page));
+        page_put(page);
+        return err;
+    }
+    if (notice && f->write)
+        page->flags |= PAGE_DIRTY;
+    else if (notice && (prot & VM_WRITE))
+        prot = (prot & ~(unsigned int)VM_WRITE) | VM_READ;
+    int err = fault_map(f, page, prot, private);
+    if (err == 0 && !f->write)
+        fault_around(f, start, end, prot, private);
+    return err;
+}
+
+static int fault_device(struct fault *f, paddr_t pa)
+{
+    if (pa == 0)
+        return -EFAULT;
+    bool cow = !(f->r->flags & VM_SHARED);
+    int err = vm_cursor_map_device(&f->c, pa, f->prot, cow);
+    // A private write goes on with what is there now.
+    if (err == 0 && f->write && cow) {
+        struct vm_mapping now;
+        vm_cursor_seek(&f->c, f->va);
+        vm_cursor_query(&f->c, &now);
+        err = fault_write_cow(f, &now);
+    }
+    return err;
+}
+
+// The aligned window of pages around the fault, inside the region, the object and one leaf table.
+static void fault_window(const struct fault *f, uint64_t end_index, vaddr_t *start, vaddr_t *end)
+{
+    const struct vm_region *r = f->r;
+    *start = MAX(ALIGN_DOWN(f->va, FAULT_AROUND * PAGE_SIZE), r->start);
+    *end = MIN(ALIGN_DOWN(f->va, FAULT_AROUND * PAGE_SIZE) + FAULT_AROUND * PAGE_SIZE, r->end);
+    uint64_t ahead = end_index - vm_region_index(r, f->va);
+    if ((*end - f->va) >> PAGE_SHIFT > ahead)
+        *end = f->va + (ahead << PAGE_SHIFT);
+}
+
+// The region has an object, whose lock is held.
+static int fault_object(struct fault *f)
+{
+    struct vm_object *o = f->r->object;
+    uint64_t index = vm_region_index(f->r, f->va), end_index = vm_object_end_index(o);
+    struct vm_mapping now;
+    struct page *page = NULL;
+    vaddr_t start = f->va, end = f->va + PAGE_SIZE;
+    int err = 0;
+
+    if (!o->ops->device_page) {
+        if (index >= end_index)
+            return -EFAULT;
+        err = vm_object_page_locked(o, index, true, &page);
+        if (err != 0)
+            return err == -ENOMEM ? err : -EFAULT;
+        if (!f->write)
+            fault_window(f, end_index, &start, &end);
+    }
+    vm_cursor_open(&f->c, &f->m->space, start, end);
+    vm_cursor_seek(&f->c, f->va);
+    vm_cursor_query(&f->c, &now);
+    if (now.present) {
+        if (page)
+            page_put(page);
+        err = fault_present(f, &now);
+    } else if (page) {
+        err = fault_object_page(f, page, start, end);
+    } else {
+        err = fault_device(f, o->ops->device_page(o, index));
+    }
+    vm_cursor_close(&f->c);
+    return err;
+}
+
+static int fault_anonymous(struct fault *f)
+{
+    struct vm_mapping now;
+    vm_cursor_open(&f->c, &f->m->space, f->va, f->va + PAGE_SIZE);
+    vm_cursor_query(&f->c, &now);
+    int err = now.present ? fault_present(f, &now) : fault_zero(f);
+    vm_cursor_close(&f->c);
+    return err;
+}
+
+int vm_fault_page(struct vm_map *m, const struct vm_region *r, vaddr_t addr, enum vm_access access)
+{
+    struct fault f = {.m = m,
+                      .r = r,
+                      .va = ALIGN_DOWN(addr, PAGE_SIZE),
+                      .write = access == VM_ACCESS_WRITE,
+                      .prot = r->flags & VM_PROT_MASK};
+    if (!r->object)
+        return fault_anonymous(&f);
+    mutex_lock(&r->object->lock);
+    int err = fault_object(&f);
+    mutex_unlock(&r->object->lock);
+    return err;
+}
+
+// Grow the stack above addr down to it. The map is write-locked.
+static bool stack_grow_locked(struct vm_map *m, vaddr_t addr)
+{
+    vaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
+    struct vm_region *r = vm_region_find(m, addr);
+    if (!r || r->start <= addr)
+        return r != NULL; // somebody else was faster
+    if (!(r->flags & VM_GROWSDOWN) || start < USER_BASE)
+        return false;
+    uint64_t pages = (r->start - start) >> PAGE_SHIFT;
+    const struct vm_region *below = vm_region_prev(r);
+    if (below && below->end > start)
+        return false;
+    if (below && !(below->flags & VM_GROWSDOWN) && (below->flags & VM_PROT_MASK) &&
+        start - below->end < LAYOUT_STACK_GUARD)
+        return false;
+    if (r->end - start > m->limits.stack || !vm_map_may_expand(m, r->flags, pages) ||
+        ((r->flags & VM_LOCKED) && !vm_map_may_lock(m, pages)))
+        return false;
+    vm_region_resize(r, start, r->end);
+    return true;
+}
+
+static bool stack_grow(struct vm_map *m, vaddr_t addr)
+{
+    rwlock_write_lock(&m->lock);
+    bool grown = stack_grow_locked(m, addr);
+    rwlock_write_unlock(&m->lock);
+    return grown;
+}
+
+static struct vm_fault_result fault_result(int err)
+{
+    if (err == 0)
+        return (struct vm_fault_result){0, 0};
+    if (err == -ENOMEM)
+        return (struct vm_fault_result){SIGKILL, SI_KERNEL};
+    return (struct vm_fault_result){SIGBUS, BUS_ADRERR};
+}
+
+struct vm_fault_result vm_map_fault(struct vm_map *m, vaddr_t addr, enum vm_access access)
+{
+    const struct vm_fault_result unmapped = {SIGSEGV, SEGV_MAPERR},
+                                 refused = {SIGSEGV, SEGV_ACCERR};
+
+    if (addr >= USER_END)
+        return unmapped;
+    for (;;) {
+        rwlock_read_lock(&m->lock);
+        const struct vm_region *r = vm_region_find(m, addr);
+        if (likely(r && r->start <= addr)) {
+            bool allowed = vm_fault_allowed(r->flags, access);
+            int err = allowed ? vm_fault_page(m, r, addr, access) : 0;
+            rwlock_read_unlock(&m->lock);
+            return allowed ? fault_result(err) : refused;
+        }
+        bool stack = r && (r->flags & VM_GROWSDOWN);
+        rwlock_read_unlock(&m->lock);
+        if (!stack || !stack_grow(m, addr))
+            return unmapped;
+    }
+}
+
+int vm_map_populate(struct vm_map *m, vaddr_t start, vaddr_t end, enum vm_access access)
+{
+    int err = 0;
+    for (vaddr_t va = start; va < end && err == 0; va += PAGE_SIZE) {
+        rwlock_read_lock(&m->lock);
+        const struct vm_region *r = vm_region_find(m, va);
+        // An unreadable part is no error of whoever asked for all of it.
+        if (!r || r->start > va)
+            err = -ENOMEM;
+        else if (vm_fault_allowed(r->flags, access))
+            err = vm_fault_page(m, r, va, access);
+        rwlock_read_unlock(&m->lock);
+    }
+    return err;
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// madvise, msync, mincore and mlock: calls that go over what is mapped in a range, do what they can
+// and answer ENOMEM for the holes. Contract: the man page of each.
+#include <errno.h>
+#include <lib/assert.h>
+#include <linux/mman.h>
+
+#include "radix_priv.h"
+#include "vm_map_priv.h"
+#include "vm_object_priv.h"
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+// Done with each region in the range; the map is write-locked and [start, end) lies in r.
+typedef int (*region_part_fn)(struct vm_region *r, vaddr_t start, vaddr_t end, long arg);
+
+// -ENOMEM if there was a hole; the first error of fn ends the walk.
+static int for_each_part(struct vm_map *m, vaddr_t start, vaddr_t end, region_part_fn fn, long arg)
+{
+    bool hole = false;
+    for (vaddr_t at = start; at < end;) {
+        struct vm_region *r = vm_region_find(m, at);
+        if (!r || r->start >= end)
+            return -ENOMEM;
+        if (r->start > at) {
+            hole = true;
+            at = r->start;
+        }
+        vaddr_t next = MIN(r->end, end);
+        int err = fn(r, at, next, arg);
+        if (err != 0)
+            return err;
+        at = next;
+    }
+    return hole ? -ENOMEM : 0;
+}
+
+static int set_flags_part(struct vm_region *r, vaddr_t start, vaddr_t end, unsigned int flags)
+{
+    struct vm_map *m = r->map;
+    if (flags == r->flags)
+        return 0;
+    int err = vm_region_isolate(m, start, end);
+    if (err != 0)
+        return err;
+    vm_region_set_flags(vm_region_find(m, start), flags);
+    return 0;
+}
+
+static int discard_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)
+{
+    if ((r->flags & VM_LOCKED) || (r->object && r->object->ops->device_page))
+        return -EINVAL;
+    // Freeing lazily is allowed to be freeing at once.
+    if (advice == MADV_FREE && r->object)
+        return -EINVAL;
+    vm_map_unmap_pages(r->map, start, end);
+    return 0;
+}
+
+static int remove_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)
+{
+    (void)advice;
+    if ((r->flags & VM_LOCKED) || !r->object || r->object->ops->device_page)
+        return -EINVAL;
+    if ((r->flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+        return -EACCES;
+    vm_object_drop(r->object, vm_region_index(r, start), vm_region_index(r, end));
+    return 0;
+}
+
+static int inherit_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)
+{
+    unsigned int flags = r->flags;
+    switch (advice) {
+    case MADV_DONTFORK:
+        flags |= VM_DONTFORK;
+        break;
+    case MADV_DOFORK:
+        if (r->object && r->object->ops->device_page)
+            return -EINVAL;
+        flags &= ~(unsigned int)VM_DONTFORK;
+        break;
+    case MADV_WIPEONFORK:
+        if (r->object || r->file)
+            return -EINVAL;
+        flags |= VM_WIPEONFORK;
+        break;
+    default:
+        flags &= ~(unsigned int)VM_WIPEONFORK;
+        break;
+    }
+    return set_flags_part(r, start, end, flags);
+}
+
+static int hint_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)
+{
+    (void)r;
+    (void)start;
+    (void)end;
+    (void)advice;
+    return 0;
+}
+
+static region_part_fn madvise_action(int advice)
+{
+    switch (advice) {
+    case MADV_DONTNEED:
+    case MADV_FREE:
+        return discard_part;
+    case MADV_REMOVE:
+        return remove_part;
+    case MADV_DONTFORK:
+    case MADV_DOFORK:
+    case MADV_WIPEONFORK:
+    case MADV_KEEPONFORK:
+        return inherit_part;
+    case MADV_NORMAL:
+    case MADV_RANDOM:
+    case MADV_SEQUENTIAL:
+    case MADV_WILLNEED:
+    case MADV_HUGEPAGE:
+    case MADV_NOHUGEPAGE:
+    case MADV_MERGEABLE:
+    case MADV_UNMERGEABLE:
+    case MADV_DONTDUMP:
+    case MADV_DODUMP:
+    case MADV_COLD:
+    case MADV_PAGEOUT:
+        return hint_part;
+    default:
+        return NULL;
+    }
+}
+
+static int madvise_populate(struct vm_map *m, vaddr_t start, vaddr_t end, enum vm_access access)
+{
+    int err = 0;
+    rwlock_read_lock(&m->lock);
+    for (vaddr_t at = start; at < end && err == 0;) {
+        const struct vm_region *r = vm_region_find(m, at);
+        if (!r || r->start > at)
+            err = -ENOMEM;
+        else if (!vm_fault_allowed(r->flags, access) || (r->object && r->object->ops->device_page))
+            err = -EINVAL;
+        else
+            at = r->end;
+    }
+    rwlock_read_unlock(&m->lock);
+    return err != 0 ? err : vm_map_populate(m, start, end, access);
+}
+
+int vm_map_madvise(struct vm_map *m, vaddr_t addr, size_t size, int advice)
+{
+    bool populate = advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
+    region_part_fn fn = madvise_action(advice);
+    if ((!fn && !populate) || addr % PAGE_SIZE != 0)
+        return -EINVAL;
+    vaddr_t end = addr + ALIGN_UP(size, PAGE_SIZE);
+    if ((size != 0 && ALIGN_UP(size, PAGE_SIZE) == 0) || end < addr)
+        return -EINVAL;
+    if (end == addr)
+        return 0;
+    if (populate)
+        return madvise_populate(m, addr, end,
+                                advice == MADV_POPULATE_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ);
+    rwlock_write_lock(&m->lock);
+    int err = for_each_part(m, addr, end, fn, advice);
+    if (fn == inherit_part)
+        vm_region_merge_range(m, addr, MIN(end, USER_END));
+    rwlock_write_unlock(&m->lock);
+    return err;
+}
+
+static int msync_part(struct vm_region *r, vaddr_t start, vaddr_t end, long flags)
+{
+    (void)start;
+    (void)end;
+    if ((flags & MS_INVALIDATE) && (r->flags & VM_LOCKED))
+        return -EBUSY;
+    if ((flags & MS_SYNC) && r->object && (r->flags & VM_SHARED) && !r->object->ops->device_page)
+        return vm_object_sync(r->object);
+    return 0;
+}
+
+int vm_map_msync(struct vm_map *m, vaddr_t addr, size_t size, int flags)
+{
+    if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || addr % PAGE_SIZE != 0 ||
+        ((flags & MS_ASYNC) && (flags & MS_SYNC)))
+        return -EINVAL;
+    vaddr_t end = addr + ALIGN_UP(size, PAGE_SIZE);
+    if (end < addr)
+        return -ENOMEM;
+    if (end == addr)
+        return 0;
+    rwlock_write_lock(&m->lock);
+    int err = for_each_part(m, addr, end, msync_part, flags);
+    rwlock_write_unlock(&m->lock);
+    return err;
+}
+
+static void mincore_part(struct vm_map *m, const struct vm_region *r, vaddr_t start, vaddr_t end,
+                         uint8_t *vec)
+{
+    struct vm_cursor c;
+    struct vm_mapping now;
+    size_t n = (end - start) >> PAGE_SHIFT;
+
+    for (size_t i = 0; i < n; i++)
+        vec[i] = 0;
+    if (r->object)
+        mutex_lock(&r->object->lock);
+    vm_cursor_open(&c, &m->space, start, end);
+    while (vm_cursor_find(&c)) {
+        vm_cursor_query(&c, &now);
+        vec[(c.pos - start) >> PAGE_SHIFT] = now.page != NULL;
+        c.pos += PAGE_SIZE;
+    }
+    vm_cursor_close(&c);
+    for (size_t i = 0; r->object && i < n; i++)
+        if (radix_get(r->object, vm_region_index(r, start + (i << PAGE_SHIFT))))
+            vec[i] = 1;
+    if (r->object)
+        mutex_unlock(&r->object->lock);
+}
+
+int vm_map_mincore(struct vm_map *m, vaddr_t addr, size_t size, uint8_t *vec)
+{
+    if (addr % PAGE_SIZE != 0)
+        return -EINVAL;
+    if (addr > USER_END || size > USER_END - addr)
+        return -ENOMEM;
+    vaddr_t end = addr + ALIGN_UP(size, PAGE_SIZE);
+    int err = 0;
+    rwlock_read_lock(&m->lock);
+    for (vaddr_t at = addr; at < end && err == 0;) {
+        const struct vm_region *r = vm_region_find(m, at);
+        if (!r || r->start > at) {
+            err = -ENOMEM;
+            break;
+        }
+        vaddr_t next = MIN(r->end, end);
+        mincore_part(m, r, at, next, vec + ((at - addr) >> PAGE_SHIFT));
+        at = next;
+    }
+    rwlock_read_unlock(&m->lock);
+    return err;
+}
+
+static int lock_part(struct vm_region *r, vaddr_t start, vaddr_t end, long lock)
+{
+    unsigned int flags = lock ? r->flags | VM_LOCKED : r->flags & ~(unsigned int)VM_LOCKED;
+    return set_flags_part(r, start, end, flags);
+}
+
+int vm_map_mlock(struct vm_map *m, vaddr_t addr, size_t size, bool lock)
+{
+    vaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
+    size_t bytes = ALIGN_UP(size + (addr - start), PAGE_SIZE);
+    vaddr_t end = start + bytes;
+    if (end < start)
+        return -EINVAL;
+    if (end == start)
+        return 0;
+    rwlock_write_lock(&m->lock);
+    int err = 0;
+    if (lock && !vm_map_may_lock(m, bytes >> PAGE_SHIFT))
+        err = m->limits.memlock == 0 ? -EPERM : -ENOMEM;
+    if (err == 0)
+        err = for_each_part(m, start, end, lock_part, lock);
+    vm_region_merge_range(m, start, MIN(end, USER_END));
+    rwlock_write_unlock(&m->lock);
+    if (err == 0 && lock && vm_map_populate(m, start, end, VM_ACCESS_READ) == -ENOMEM)
+        err = -ENOMEM;
+    return err;
+}

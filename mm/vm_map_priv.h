@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The tree of regions, for the files that implement vm_map. The map's lock is held for writing by
+// whoever changes the tree, for reading by whoever looks at it.
+#pragma once
+
+#include <mm/layout.h>
+#include <mm/vm_map.h>
+
+#define VM_REGIONS_MAX 65530 // Linux's vm.max_map_count
+
+void vm_region_init(void);
+
+// The first region that ends above addr, or NULL.
+struct vm_region *vm_region_find(const struct vm_map *m, vaddr_t addr);
+struct vm_region *vm_region_next(const struct vm_region *r);
+struct vm_region *vm_region_prev(const struct vm_region *r);
+
+// A region like `like` over [start, end) with its own references, in no tree yet; or NULL.
+struct vm_region *vm_region_create(const struct vm_region *like, vaddr_t start, vaddr_t end);
+void vm_region_destroy(struct vm_region *r); // one that is in no tree
+// Into the tree, the object's list and the map's sums; [start, end) is free.
+void vm_region_insert(struct vm_map *m, struct vm_region *r);
+// Out of all three, and freed. The pages are unmapped already.
+void vm_region_remove(struct vm_region *r);
+// Move a region's borders; the pages that fall out are unmapped already.
+void vm_region_resize(struct vm_region *r, vaddr_t start, vaddr_t end);
+// Change flags, with the sums.
+void vm_region_set_flags(struct vm_region *r, unsigned int flags);
+// Cut at addr inside r: r keeps what is below, *high (may be NULL) is the rest. 0 or -ENOMEM.
+int vm_region_split(struct vm_region *r, vaddr_t addr, struct vm_region **high);
+// Join with equal neighbours; returns the region that now holds r's range.
+struct vm_region *vm_region_merge(struct vm_region *r);
+// See that [start, end) begins and ends at borders of regions. 0 or -ENOMEM (nothing changed).
+int vm_region_isolate(struct vm_map *m, vaddr_t start, vaddr_t end);
+// Merge all that touches [start, end].
+void vm_region_merge_range(struct vm_map *m, vaddr_t start, vaddr_t end);
+
+// Where a mapping of `size` bytes fits, for an unfixed mmap; 0: nowhere.
+vaddr_t vm_region_find_gap(const struct vm_map *m, size_t size);
+// Is [start, end) free, the guard gap below a stack above it included?
+bool vm_region_is_free(const struct vm_map *m, vaddr_t start, vaddr_t end);
+uint64_t vm_region_pages_in(const struct vm_map *m, vaddr_t start, vaddr_t end);
+
+static inline uint64_t vm_region_index(const struct vm_region *r, vaddr_t addr)
+{
+    return (r->offset + (addr - r->start)) >> PAGE_SHIFT;
+}
+
+static inline bool vm_region_is_private_anonymous(const struct vm_region *r)
+{
+    return !r->object;
+}
+
+// May `nr_pages` more with these flags be mapped (RLIMIT_AS, RLIMIT_DATA)?
+bool vm_map_may_expand(const struct vm_map *m, unsigned int flags, uint64_t nr_pages);
+// Could memory ever hold `nr_pages` more private writable pages (overcommit_memory 0)?
+bool vm_map_may_commit(unsigned int flags, uint64_t nr_pages);
+bool vm_map_may_lock(const struct vm_map *m, uint64_t nr_pages);
+int vm_map_unmap_locked(struct vm_map *m, vaddr_t start, vaddr_t end);
+// Fault [start, end) in, as far as it goes. 0 or the first -ENOMEM/-EFAULT.
+int vm_map_populate(struct vm_map *m, vaddr_t start, vaddr_t end, enum vm_access access);
+
+static inline void vm_map_unmap_pages(struct vm_map *m, vaddr_t start, vaddr_t end)
+{
+    struct vm_cursor c;
+    vm_cursor_open(&c, &m->space, start, end);
+    vm_cursor_unmap(&c, end - start);
+    vm_cursor_close(&c);
+}
+
+// Resolve a fault of a page in region `r`; the map is read-locked. The access needn't be one that
+// the region allows (a forced one): then the page is made ready, and no more accessible than the
+// region is. 0, -ENOMEM, -EFAULT (SIGBUS).
+int vm_fault_page(struct vm_map *m, const struct vm_region *r, vaddr_t addr, enum vm_access access);
+bool vm_fault_allowed(unsigned int flags, enum vm_access access);

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// mmap and munmap. The map's write lock is held while regions change; the order of checks follows
+// mmap(2) as Linux answers it, because programs probe with it.
+#include <errno.h>
+#include <lib/assert.h>
+#include <linux/mman.h>
+
+#include "vm_map_priv.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+// Flags that MAP_SHARED_VALIDATE accepts (MAP_SYNC isn't among them: no file here is DAX).
+#define MMAP_KNOWN_FLAGS                                                                           \
+    (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |        \
+     MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |       \
+     MAP_HUGETLB | MAP_FIXED_NOREPLACE)
+
+// Kind, rights and object. 0 or -errno; *flags becomes VM_*.
+static int mmap_region_flags(const struct vm_mmap_args *a, unsigned int *flags)
+{
+    unsigned int type = a->flags & MAP_TYPE, may = a->may;
+    bool anonymous = a->flags & MAP_ANONYMOUS;
+
+    if (may == 0)
+        may = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+    if (type == MAP_SHARED_VALIDATE) {
+        if (anonymous)
+            return -EINVAL;
+        if (a->flags & ~(unsigned int)MMAP_KNOWN_FLAGS)
+            return -EOPNOTSUPP;
+    } else if (type != MAP_SHARED && type != MAP_PRIVATE) {
+        return -EINVAL;
+    }
+    if (type == MAP_PRIVATE && a->object && !a->object->ops->device_page)
+        may |= VM_MAYWRITE; // the copy is ours
+    if ((may / VM_MAYREAD & a->prot) != a->prot)
+        return -EACCES;
+    if ((a->flags & MAP_GROWSDOWN) && (type != MAP_PRIVATE || a->object))
+        return -EINVAL;
+    if (a->flags & MAP_HUGETLB)
+        return anonymous ? -ENOMEM : -EINVAL; // no huge page is set aside
+    *flags = a->prot | may | (type == MAP_PRIVATE ? 0 : VM_SHARED) |
+             (a->flags & MAP_GROWSDOWN ? VM_GROWSDOWN : 0) |
+             (a->flags & MAP_NORESERVE ? VM_NORESERVE : 0) |
+             (a->flags & MAP_LOCKED ? VM_LOCKED : 0);
+    return 0;
+}
+
+// Where it goes, or -errno.
+static long mmap_place(const struct vm_map *m, const struct vm_mmap_args *a, size_t size)
+{
+    if (size > USER_END - USER_BASE)
+        return -ENOMEM;
+    if (a->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+        if (a->addr > USER_END - size)
+            return -ENOMEM;
+        if (a->addr % PAGE_SIZE != 0)
+            return -EINVAL;
+        if (a->addr < USER_BASE)
+            return -EPERM;
+        if ((a->flags & MAP_FIXED_NOREPLACE) && vm_region_pages_in(m, a->addr, a->addr + size) > 0)
+            return -EEXIST;
+        return (long)a->addr;
+    }
+    vaddr_t hint = ALIGN_DOWN(a->addr, PAGE_SIZE);
+    if (hint != 0) {
+        hint = MAX(hint, USER_BASE);
+        if (hint <= USER_END - size && vm_region_is_free(m, hint, hint + size))
+            return (long)hint;
+    }
+    vaddr_t found = vm_region_find_gap(m, size);
+    return found ? (long)found : -ENOMEM;
+}
+
+static bool mmap_may_expand(const struct vm_map *m, unsigned int flags, vaddr_t start, size_t size)
+{
+    uint64_t pages = size >> PAGE_SHIFT;
+    if (vm_map_may_expand(m, flags, pages))
+        return true;
+    // What a fixed mapping replaces doesn't count twice.
+    uint64_t replaced = vm_region_pages_in(m, start, start + size);
+    return replaced > 0 && vm_map_may_expand(m, flags, pages - replaced);
+}
+
+// A neighbour that can simply grow saves a region.
+static bool mmap_extend_neighbour(struct vm_map *m, const struct vm_region *like, vaddr_t start,
+                                  vaddr_t end)
+{
+    struct vm_region *prev = start > 0 ? vm_region_find(m, start - 1) : NULL;
+    if (like->object || like->file || !prev || prev->end != start || prev->flags != like->flags ||
+        prev->object || prev->file || prev->name != like->name)
+        return false;
+    vm_region_resize(prev, prev->start, end);
+    vm_region_merge(prev);
+    return true;
+}
+
+static long mmap_locked(struct vm_map *m, const struct vm_mmap_args *a, unsigned int flags,
+                        size_t size)
+{
+    struct vm_region like = {.flags = flags,
+                             .object = a->object,
+                             .offset = a->object ? a->offset : 0,
+                             .file = a->file,
+                             .file_ops = a->file_ops,
+                             .name = a->name};
+    long start = mmap_place(m, a, size);
+    if (start < 0)
+        return start;
+    vaddr_t end = (vaddr_t)start + size;
+    if ((flags & VM_LOCKED) && !vm_map_may_lock(m, size >> PAGE_SHIFT))
+        return m->limits.memlock == 0 ? -EPERM : -EAGAIN;
+    if (m->nr_regions >= VM_REGIONS_MAX || !mmap_may_expand(m, flags, (vaddr_t)start, size) ||
+        !vm_map_may_commit(flags, size >> PAGE_SHIFT))
+        return -ENOMEM;
+    // Have everything that can fail before something that exists is unmapped.
+    struct vm_region *r = vm_region_create(&like, (vaddr_t)start, end);
+    if (!r)
+        return -ENOMEM;
+    int err = vm_map_unmap_locked(m, (vaddr_t)start, end);
+    if (err == 0 && !mmap_extend_neighbour(m, &like, (vaddr_t)start, end)) {
+        vm_region_insert(m, r);
+        vm_region_merge(r);
+        return start;
+    }
+    vm_region_destroy(r);
+    return err != 0 ? err : start;
+}
+
+long vm_map_mmap(struct vm_map *m, const struct vm_mmap_args *args)
+{
+    struct vm_mmap_args a = *args;
+    struct vm_object *own = NULL;
+    unsigned int flags = 0;
+
+    if (a.size == 0 || a.offset % PAGE_SIZE != 0)
+        return -EINVAL;
+    size_t size = ALIGN_UP(a.size, PAGE_SIZE);
+    if (size < a.size)
+        return -ENOMEM;
+    if (a.object && a.offset + size < a.offset)
+        return -EOVERFLOW;
+    int err = mmap_region_flags(&a, &flags);
+    if (err != 0)
+        return err;
+    if ((flags & VM_SHARED) && !a.object) {
+        if (size > USER_END)
+            return -ENOMEM;
+        a.object = own = vm_object_create_shared(size);
+        a.offset = 0;
+        if (!own)
+            return -ENOMEM;
+    }
+    rwlock_write_lock(&m->lock);
+    long addr = mmap_locked(m, &a, flags, size);
+    rwlock_write_unlock(&m->lock);
+    vm_object_put(own);
+    if (addr > 0 &&
+        ((flags & VM_LOCKED) || (a.flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
+        vm_map_populate(m, (vaddr_t)addr, (vaddr_t)addr + size,
+                        (flags & (VM_WRITE | VM_SHARED)) == VM_WRITE ? VM_ACCESS_WRITE
+                                                                     : VM_ACCESS_READ);
+    return addr;
+}
+
+int vm_map_unmap_locked(struct vm_map *m, vaddr_t start, vaddr_t end)
+{
+    struct vm_region *r = vm_region_find(m, start);
+    if (!r || r->start >= end)
+        return 0;
+    int err = vm_region_isolate(m, start, end);
+    if (err != 0)
+        return err;
+    vm_map_unmap_pages(m, start, end);
+    for (r = vm_region_find(m, start); r && r->start < end;) {
+        struct vm_region *next = vm_region_next(r);
+        vm_region_remove(r);
+        r = next;
+    }
+    return 0;
+}
+
+int vm_map_munmap(struct vm_map *m, vaddr_t addr, size_t size)
+{
+    if (addr % PAGE_SIZE != 0 || addr > USER_END || size > USER_END - addr)
+        return -EINVAL;
+    size = ALIGN_UP(size, PAGE_SIZE);
+    if (size == 0)
+        return -EINVAL;
+    rwlock_write_lock(&m->lock);
+    int err = vm_map_unmap_locked(m, addr, addr + size);
+    rwlock_write_unlock(&m->lock);
+    return err;
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Objects: pages by index, filled on demand, written back, dropped by truncate. See vm_object.h for
+// the life of an object.
+//
+// Locking: o->lock guards tree, size and the list of mappings, and is held while a fault puts a
+// page of the object into a page table; so truncate, which holds it too, sees either no page there
+// or a PTE that it can find through the mapping. fill and write_back run with it held. It isn't
+// held while user memory is touched (vm_object_io.c): that may fault on the same object.
+#include <errno.h>
+#include <lib/assert.h>
+#include <mm/slab.h>
+#include <mm/vm_map.h>
+#include <string.h>
+
+#include "page_priv.h"
+#include "radix_priv.h"
+#include "vm_object_priv.h"
+
+void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, uint64_t size_bytes)
+{
+    memset(o, 0, sizeof(*o));
+    refcount_init(&o->refs);
+    o->ops = ops;
+    mutex_init(&o->lock);
+    o->size_bytes = size_bytes;
+    list_init(&o->mappings);
+}
+
+static void shared_release(struct vm_object *o)
+{
+    kfree(o);
+}
+
+static const struct vm_object_ops shared_ops = {.release = shared_release};
+
+struct vm_object *vm_object_create_shared(uint64_t size_bytes)
+{
+    struct vm_object *o = kmalloc(sizeof(*o));
+    if (o)
+        vm_object_init(o, &shared_ops, size_bytes);
+    return o;
+}
+
+void vm_object_get(struct vm_object *o)
+{
+    refcount_get(&o->refs);
+}
+
+// The object gives up its reference; PTEs may still hold theirs.
+static void drop_page(void *ctx, struct page *page)
+{
+    struct vm_object *o = ctx;
+    o->nr_pages--;
+    page->object = NULL;
+    page_account_cached(-1);
+    page_put(page);
+}
+
+void vm_object_put(struct vm_object *o)
+{
+    if (!o || !refcount_put(&o->refs))
+        return;
+    ASSERT(list_is_empty(&o->mappings));
+    radix_remove(o, 0, UINT64_MAX, drop_page, o);
+    o->ops->release(o);
+}
+
+static int object_add_page(struct vm_object *o, uint64_t index, struct page **page)
+{
+    struct page *p = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_USER);
+    if (!p)
+        return -ENOMEM;
+    int err = o->ops->fill ? o->ops->fill(o, index, p) : 0;
+    if (err == 0)
+        err = radix_put(o, index, p);
+    if (err != 0) {
+        page_put(p);
+        return err;
+    }
+    p->object = o;
+    p->index = index;
+    o->nr_pages++;
+    page_account_cached(1);
+    page_get(p);
+    *page = p;
+    return 0;
+}
+
+int vm_object_page_locked(struct vm_object *o, uint64_t index, bool create, struct page **page)
+{
+    mutex_assert_held(&o->lock);
+    struct page *p = radix_get(o, index);
+    if (p) {
+        page_get(p);
+        *page = p;
+        return 0;
+    }
+    return create ? object_add_page(o, index, page) : -ENOENT;
+}
+
+int vm_object_page(struct vm_object *o, uint64_t index, bool create, struct page **page)
+{
+    mutex_lock(&o->lock);
+    int err = vm_object_page_locked(o, index, create, page);
+    mutex_unlock(&o->lock);
+    return err;
+}
+
+// Where pages [first, end) of the object appear in region `r`; false: nowhere.
+static bool region_overlap(const struct vm_region *r, uint64_t first, uint64_t end, vaddr_t *from,
+                           vaddr_t *to)
+{
+    uint64_t region_first = r->offset >> PAGE_SHIFT;
+    uint64_t region_end = region_first + ((r->end - r->start) >> PAGE_SHIFT);
+    first = MAX(first, region_first);
+    end = MIN(end, region_end);
+    if (first >= end)
+        return false;
+    *from = r->start + ((first - region_first) << PAGE_SHIFT);
+    *to = r->start + ((end - region_first) << PAGE_SHIFT);
+    return true;
+}
+
+void vm_object_unmap_locked(struct vm_object *o, uint64_t first, uint64_t end)
+{
+    struct vm_region *r;
+    struct vm_cursor c;
+    vaddr_t from, to;
+
+    mutex_assert_held(&o->lock);
+    list_for_each_entry (r, &o->mappings, object_node) {
+        if (!region_overlap(r, first, end, &from, &to))
+            continue;
+        vm_cursor_open(&c, &r->map->space, from, to);
+        vm_cursor_unmap(&c, to - from);
+        vm_cursor_close(&c);
+    }
+}
+
+void vm_object_write_protect_locked(struct vm_object *o)
+{
+    struct vm_region *r;
+    struct vm_cursor c;
+
+    mutex_assert_held(&o->lock);
+    list_for_each_entry (r, &o->mappings, object_node) {
+        if (!(r->flags & VM_SHARED) || !(r->flags & VM_WRITE))
+            continue;
+        vm_cursor_open(&c, &r->map->space, r->start, r->end);
+        vm_cursor_protect(&c, r->end - r->start, r->flags & (VM_READ | VM_EXEC));
+        vm_cursor_close(&c);
+    }
+}
+
+void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t end)
+{
+    mutex_lock(&o->lock);
+    vm_object_unmap_locked(o, first, end);
+    radix_remove(o, first, end, drop_page, o);
+    mutex_unlock(&o->lock);
+}
+
+void vm_object_resize(struct vm_object *o, uint64_t size_bytes)
+{
+    mutex_lock(&o->lock);
+    uint64_t old_end = vm_object_end_index(o);
+    bool shrinks = size_bytes < o->size_bytes;
+    o->size_bytes = size_bytes;
+    if (shrinks) {
+        uint64_t end = vm_object_end_index(o), tail = size_bytes % PAGE_SIZE;
+        if (end < old_end)
+            vm_object_unmap_locked(o, end, UINT64_MAX);
+        radix_remove(o, end, UINT64_MAX, drop_page, o);
+        struct page *last = tail ? radix_get(o, end - 1) : NULL;
+        if (last)
+            memset((char *)page_to_virt(last) + tail, 0, PAGE_SIZE - tail);
+    }
+    mutex_unlock(&o->lock);
+}
+
+struct sync_walk {
+    struct vm_object *o;
+    int first_error;
+};
+
+static int sync_page(void *ctx, uint64_t index, struct page *page)
+{
+    struct sync_walk *w = ctx;
+    if (page->flags & PAGE_DIRTY) {
+        int err = w->o->ops->write_back(w->o, index, page);
+        if (err == 0)
+            page->flags &= (uint16_t)~PAGE_DIRTY;
+        else if (w->first_error == 0)
+            w->first_error = err;
+    }
+    return 0;
+}
+
+int vm_object_sync(struct vm_object *o)
+{
+    struct sync_walk w = {o, 0};
+    if (!vm_object_tracks_writes(o))
+        return 0;
+    mutex_lock(&o->lock);
+    vm_object_write_protect_locked(o);
+    radix_for_each(o, 0, UINT64_MAX, sync_page, &w);
+    mutex_unlock(&o->lock);
+    return w.first_error;
+}

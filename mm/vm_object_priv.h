@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the fault path and the regions use of an object while they hold its lock.
+#pragma once
+
+#include <mm/vm_object.h>
+
+// vm_object_page with o->lock held.
+int vm_object_page_locked(struct vm_object *o, uint64_t index, bool create, struct page **page);
+
+// Pages of the object, the last one partly: a fault at or past this index is SIGBUS.
+static inline uint64_t vm_object_end_index(const struct vm_object *o)
+{
+    return (o->size_bytes >> PAGE_SHIFT) + (o->size_bytes % PAGE_SIZE != 0);
+}
+
+// Does a write through a mapping have to be noticed (page dirtied) by a fault?
+static inline bool vm_object_tracks_writes(const struct vm_object *o)
+{
+    return o->ops->write_back != NULL;
+}
+
+// Take pages [first, end) of `o`, and private copies of them, out of every map. o->lock held.
+void vm_object_unmap_locked(struct vm_object *o, uint64_t first, uint64_t end);
+// Make every mapping of `o` read-only, so that the next write is noticed. o->lock held.
+void vm_object_write_protect_locked(struct vm_object *o);
+// Drop the pages of [first, end) (punch a hole): they read as zeros, or as the file, again.
+void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t end);
