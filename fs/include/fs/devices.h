@@ -10,4 +10,6 @@ struct device_random { // what core offers; may sleep
     void (*add)(const void *buf, size_t n);
 };
 
+// Also registers /dev/tty, /dev/console and /dev/ptmx, the types devtmpfs and devpts. After
+// vfs_init.
 void devices_init(const struct device_random *random);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // procfs and sysfs as mechanisms: directories of generated files. What stands in them is registered
 // by those who know (core: processes; mm, drivers by way of core).
+//
+// All descriptions are constant and stay for ever. Callbacks run in the calling process's context
+// with no lock of fs held but, in lookup and readdir, the directory's; they may sleep.
 #pragma once
 
 #include <fs/inode.h>
 
-// Text under construction; grows by itself, remembers lack of memory.
+// Text under construction; grows by itself, remembers lack of memory. Starts as all zeroes.
 struct text {
     char *data;
     size_t length, capacity;
@@ -13,12 +16,14 @@ struct text {
 };
 void text_printf(struct text *t, const char *fmt, ...) __printf(2, 3);
 void text_append(struct text *t, const void *data, size_t n);
+void text_free(struct text *t);
 
 // A file of procfs. `key` is what its directory was made for (a pid for /proc/PID, else 0).
 struct proc_file {
     const char *name;
     mode_t mode; // S_IFREG|0444 ...; S_IFLNK for links; S_IFDIR for a directory of `children`
-    // Regular: the whole content at open (a snapshot) or -errno (ESRCH: the process is gone).
+    // Regular: the whole content, made when a read begins at offset 0, or -errno (ESRCH: the
+    // process is gone).
     int (*show)(struct text *t, uint64_t key);
     // Writable files: a whole write. NULL: -EACCES.
     ssize_t (*store)(uint64_t key, const char *data, size_t n);
@@ -32,12 +37,17 @@ struct proc_file {
     // or a link) with key = make_key(key, number).
     int64_t (*next)(uint64_t key, int64_t from);
     const struct proc_file *entry;
-    uint64_t (*make_key)(uint64_t key, int64_t number);
+    uint64_t (*make_key)(uint64_t key, int64_t number); // NULL: the number is the key
+    // A name that isn't the number, for `next`. NULL: decimal.
+    void (*name_entry)(uint64_t key, int64_t number, char *buf, size_t size);
     // Owner of the inode, NULL: root.
     void (*owner)(uint64_t key, uid_t *uid, gid_t *gid);
 };
 
-// Add top-level files of /proc (or, sysfs_register: of /sys); an array ended by name NULL. Boot only.
+// Add top-level files of /proc (or, sysfs_register: of /sys); an array ended by name NULL. An
+// element with the empty name "" describes by `next`, `entry` and `make_key` the entries that the
+// top level itself makes on the fly (/proc/PID). Boot only.
 void procfs_register(const struct proc_file *files);
 void sysfs_register(const struct proc_file *files);
+// Register the types "proc" and "sysfs", and what fs itself knows of /sys. After vfs_init.
 void procfs_init(void);
