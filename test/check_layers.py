@@ -111,7 +111,7 @@ def check_sources(root, files):
                     listed.append(found.group(1))
                     if folder_of(found.group(1)) != folder_of(path):
                         yield "%s: lists %s of another folder" % (path, found.group(1))
-                elif line:
+                elif line and not re.match(r"\$\(out\)/\S+\.o: file_flags := ", line):
                     yield "%s: not of the form 'sources += file': %s" % (path, line)
         elif os.path.basename(path) == "board.mk":
             found = re.search(r"^drivers\s*[:+]?=((?:[^\n\\]|\\\n)*)", read(root, path), re.M)
