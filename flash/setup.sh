@@ -11,10 +11,11 @@ packages_of() {
     uboot) echo genimage mtools dosfstools ;;
     dts) echo device-tree-compiler ;;
     debug) echo gdb-multiarch ;;
+    user) echo gcc-riscv64-unknown-elf make ;;
     test) echo gcc libc6-dev libcmocka-dev python3-pytest python3-labgrid device-tree-compiler \
         libc6-dev-riscv64-cross ;;
     check) echo clang-format clang-tidy cppcheck shellcheck ;;
-    *) echo "setup: unknown group '$1' (build clang run uboot dts debug test check)" >&2; return 1 ;;
+    *) echo "setup: unknown group '$1' (build clang run uboot dts debug user test check)" >&2; return 1 ;;
     esac
 }
 
