@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Processes: address space, files, signal actions, parents and children, groups and sessions.
-// Lock order: process_tree_lock (rwlock-free spinlock: parent/child/group/session links and exit
-// state) > process->lock (threads, limits, exe) > process->signal_lock (irq-safe).
+//
+// A process is born with the reference of the tree, dropped when it was reaped; every thread holds
+// one more. A zombie keeps its numbers, times and name, nothing else.
+//
+// Lock order: process_tree_lock (spinlock: parent/child/group/session links and exit state; never
+// taken by interrupt handlers) > process->lock (threads, limits, pointers to map, files and
+// credentials) > process->signal_lock (irq-safe) > signal_actions.lock (irq-safe).
 #pragma once
 
 #include <asm/resource.h>
@@ -16,12 +21,18 @@
 #include <sync/wait_queue.h>
 
 struct tty;
+struct tty_jobs;
 
 enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_DEAD };
 
 struct interval_timer { // setitimer(2)
     struct timer timer;
     uint64_t deadline_ns, interval_ns;
+};
+
+struct process_usage {
+    uint64_t user_ns, system_ns;
+    uint64_t nr_voluntary, nr_involuntary, minor_faults, max_resident_pages;
 };
 
 struct process {
@@ -31,23 +42,25 @@ struct process {
     // process_tree_lock
     struct process *parent;
     struct list_node children, sibling;
-    struct list_node all_node;               // every process, by age
-    struct list_node group_node, pid_node;   // hash chains
+    struct list_node all_node;                           // every process, by age
+    struct list_node pid_node, group_node, session_node; // hash chains
     pid_t group, session;
     bool session_leader;
     enum process_state state;
-    int exit_status;  // as wait4 reports
-    int exit_signal;  // to the parent, 0: none
+    int exit_status;         // as wait4 reports
+    int exit_signal;         // to the parent, 0: none
     bool stopped, continued; // to be reported by wait; stop_signal says which
     int stop_signal;
-    struct wait_queue child_wait; // the parent sleeps on its own
-    uint64_t children_user_ns, children_system_ns;
-    uint64_t exited_user_ns, exited_system_ns; // of exited threads
+    struct wait_queue child_wait;        // the parent sleeps on its own
+    struct process_usage children_usage; // of reaped children and theirs
 
-    // lock
+    // lock. The list of threads is changed with signal_lock held as well, so either allows to walk
+    // it
     struct spinlock lock;
-    struct list_node threads;
+    struct list_node threads; // by age
     unsigned int nr_threads;
+    char name[THREAD_NAME_SIZE];       // of the first thread, also when that is gone
+    struct process_usage exited_usage; // of exited threads
     struct rlimit64 limits[RLIM_NLIMITS];
     bool did_exec;
     bool dumpable;
@@ -56,9 +69,14 @@ struct process {
     struct spinlock signal_lock;
     struct signal_queue signal_queue;
     struct signal_actions *actions;
-    bool group_exit; // exit_group or a fatal signal is ending every thread
-    bool group_stop;
-    int group_exit_code;
+    unsigned int nr_infos;      // queued in it and in the threads' queues, for RLIMIT_SIGPENDING
+    bool group_exit;            // exit_group or a fatal signal is ending every thread
+    int group_exit_code;        // as wait4 reports
+    struct thread *exec_thread; // is ending every other thread, and waits for that
+    bool group_stop;            // threads stop on their way to user mode...
+    unsigned int nr_stopped;    // ... so many have, at stop_wait
+    struct wait_queue stop_wait;
+    bool unkillable; // pid 1: signals without a handler do nothing
 
     // Replaced only by the process's own thread (exec, unshare) or at exit, others take a reference
     // under `lock`.
@@ -66,12 +84,11 @@ struct process {
     struct fd_table *fds;
     struct fs_context *fs;
 
-    struct tty *tty; // controlling terminal, of the session; process_tree_lock
+    struct tty *tty;                  // controlling terminal, of the session; process_tree_lock
     struct interval_timer real_timer; // ITIMER_REAL; virtual ones in itimer.c
     uint64_t itimer_virtual[2], itimer_prof[2];
 
-    struct process *vfork_parent; // waits until we exec or exit
-    struct wait_queue vfork_wait;
+    struct wait_queue vfork_wait; // the parent, until we exec or exit
     bool vfork_done;
     uint64_t start_ns;
     uint32_t personality;
@@ -80,6 +97,7 @@ struct process {
     bool no_new_privs;
 };
 
+extern struct spinlock process_tree_lock;
 extern struct process *kernel_process; // pid 0: owns kernel threads
 extern struct process *init_process;   // pid 1
 
@@ -89,7 +107,9 @@ static inline struct process *process_self(void)
 }
 
 void process_init(void);
-// Start pid 1 running `path` with argv/envp (kernel strings); returns -errno if it can't be executed.
+// Start pid 1 running `path` with argv/envp (kernel strings), its descriptors 0 to 2 on
+// /dev/console. 0 once it runs, or -errno if `path` can't be executed: call again with another. One
+// thread at boot.
 int process_start_init(const char *path, const char *const argv[], const char *const envp[]);
 
 void process_get(struct process *p);
@@ -97,16 +117,25 @@ void process_put(struct process *p);
 struct process *process_find(pid_t pid); // with a reference; zombies too; NULL
 // Next living or zombie process with pid >= from, with a reference, or NULL. For /proc.
 struct process *process_next(pid_t from);
-// A reference to the map, fd table or fs context of another process, NULL when it has none any more.
+// A reference to the map, fd table or fs context of another process, NULL when it has none any
+// more.
 struct vm_map *process_map_get(struct process *p);
 struct fd_table *process_fds_get(struct process *p);
 struct fs_context *process_fs_get(struct process *p);
 uint64_t process_limit(const struct process *p, int resource); // soft limit
 
 struct clone_args;
-// fork, vfork, clone, clone3. The new tid or -errno. From the syscall: the caller's frame is copied.
+// fork, vfork, clone, clone3. The new tid or -errno. From the syscall: the caller's frame is
+// copied.
 long process_clone(const struct clone_args *args);
-__noreturn void process_exit_thread(int code);            // exit(2)
-__noreturn void process_exit_group(int status);           // exit_group(2) or death by signal
-// execve(2) once the file is open. Kernel strings. Returns only on failure before the point of no return.
-int exec_program(struct file *file, const char *name, const char *const *argv, const char *const *envp);
+__noreturn void process_exit_thread(int status); // exit(2); status as wait4 reports
+__noreturn void process_exit_group(int status);  // exit_group(2) or death by signal
+// Does `t` have to end: exit_group, a fatal signal, or an exec in another thread?
+static inline bool process_is_ending(const struct process *p, const struct thread *t)
+{
+    return p->group_exit || (p->exec_thread != NULL && p->exec_thread != t);
+}
+// Job control of terminals, for tty_set_jobs().
+extern const struct tty_jobs process_tty_jobs;
+// Register what /proc tells (core/proc_*.c). Boot.
+void proc_files_init(void);

@@ -5,7 +5,9 @@
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <lib/list.h>
+#include <lib/refcount.h>
 #include <lib/types.h>
+#include <sync/spinlock.h>
 
 struct process;
 struct thread;
@@ -36,12 +38,14 @@ struct signal_action {
     sigmask_t mask;
 };
 
-struct signal_actions { // shared with CLONE_SIGHAND; under process->signal_lock
-    uint32_t refs;
+struct signal_actions { // shared with CLONE_SIGHAND
+    struct refcount refs;
+    struct spinlock lock; // inside process->signal_lock; a handler alone may be read without
     struct signal_action action[NR_SIGNALS];
 };
 
-// Send. info NULL: SI_KERNEL. 0; -EAGAIN queue full. Any context, locks: process->signal_lock inside.
+// Send. info NULL: SI_KERNEL. 0; -EAGAIN queue full. Any context, locks: process->signal_lock
+// inside.
 int signal_send_thread(struct thread *t, int signal, const siginfo_t *info);
 int signal_send_process(struct process *p, int signal, const siginfo_t *info);
 int signal_send_group(pid_t pgrp, int signal, const siginfo_t *info); // -ESRCH: empty
@@ -50,7 +54,8 @@ void signal_force_self(int signal, int code, vaddr_t addr);
 // Does the calling thread (or `t`) have something to act on? For port_park.
 bool signal_is_pending(const struct thread *t);
 bool signal_is_fatal_pending(const struct thread *t);
-// From port_return_to_user: deliver, stop, or end the process.
+// From port_return_to_user when THREAD_WORK_SIGNAL or THREAD_WORK_RESTORE is set: clears both, then
+// restarts an interrupted call, delivers, stops, or ends the process.
 void signal_deliver(struct trap_frame *frame);
 // For calls that sleep with another mask (sigsuspend, ppoll, pselect): set now, restored after the
 // handler ran or at return.

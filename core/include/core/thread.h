@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Threads: what the scheduler runs. A thread belongs to a process (kernel threads to kernel_process).
-// It is born with two references: one of the process's list, dropped when it has exited and is
-// reaped, one of whoever created it.
+// Threads: what the scheduler runs. A thread belongs to a process (kernel threads to
+// kernel_process) and holds a reference on it until it is freed.
+//
+// It is born with two references: that of its life, dropped by the scheduler once it has switched
+// away from it for the last time (thread_exit_self), and that of whoever created it. Being in
+// process->threads takes none: a thread leaves the list (core/exit.c) while it still lives.
+//
+// Numbers: thread_create() gives a tid by tid_alloc(); only when the process has a pid but no
+// thread yet (pid 1) the thread gets that. thread_find() finds it from thread_start() until
+// thread_unhash(). Freeing the thread frees the tid, unless it is its process's pid: that lives as
+// long as a process, group or session has the number, and core/process.c frees it.
 #pragma once
 
 #include <arch/thread.h>
@@ -50,6 +58,9 @@ struct thread {
     struct signal_thread signal; // mask, pending, alternate stack
     struct restart restart;
 
+    // What the thread does on its first run, interrupts on, before it leaves for user mode.
+    void (*first_run)(struct thread *t);
+    vaddr_t set_child_tid;   // CLONE_CHILD_SETTID: for first_run
     vaddr_t clear_child_tid; // set_tid_address(2)
     vaddr_t robust_list;     // set_robust_list(2): kept, walked at exit
     int exit_code;
@@ -68,12 +79,18 @@ static inline struct thread *thread_self(void)
 void thread_init(void);
 // A kernel thread, runnable. NULL: no memory.
 struct thread *thread_create_kernel(const char *name, void (*entry)(void *), void *arg);
-// A thread for `process`, not started, kernel stack and tid allocated. cred is shared with a new
-// reference. NULL: no memory or EAGAIN by limits.
+// A thread for `process`, not started, kernel stack and tid allocated, name and scheduling
+// parameters those of the calling thread, signal queue empty, not in process->threads. cred and
+// process get a new reference. On its first run it calls first_run (if set), then enters user mode
+// by its frame. NULL: no memory or EAGAIN by limits.
 struct thread *thread_create(struct process *process, struct cred *cred);
 // Undo thread_create before thread_start.
 void thread_discard(struct thread *t);
 void thread_start(struct thread *t);
+// thread_find() doesn't find it any more. Idempotent.
+void thread_unhash(struct thread *t);
+// exec(2) in a thread that isn't the first, when all others are gone: free its tid, take the pid.
+void thread_take_pid(struct thread *t);
 // Last act of the calling thread. Process-level exit work was done (core/exit.c).
 __noreturn void thread_exit_self(void);
 void thread_get(struct thread *t);
