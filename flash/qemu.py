@@ -104,7 +104,8 @@ def debug(machine):
         print(qemu.stdout.readline().strip())
         print("console: that terminal (screen /dev/pts/N), and a copy in %s" % log)
         command = ["gdb-multiarch", "-q", elf, "-x", os.path.join(TOP, "flash/gdb/vireo.py"),
-                   "-ex", "target remote " + socket]
+                   "-ex", "target remote " + socket, "-ex", "thbreak port_main"]
+        print("the kernel waits at the firmware's entry: 'continue' runs it to port_main")
         return subprocess.call(command + shlex.split(os.environ.get("GDBFLAGS", "")))
     finally:
         qemu.kill()

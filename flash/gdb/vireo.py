@@ -172,7 +172,37 @@ class Walk(gdb.Command):
         print("a table where a page must be: the tables are broken")
 
 
+class Log(gdb.Command):
+    """vireo log [N]: the last N records of the kernel log, 40 unless told."""
+
+    def __init__(self):
+        super().__init__("vireo log", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        wanted = int(gdb.parse_and_eval(argument)) if argument else 40
+        slots = symbol("'log.c'::slots", "log")
+        texts = symbol("'log.c'::texts", "log")
+        nr_slots = slots.type.range()[1] + 1
+        size = texts.type.range()[1] + 1
+        try:
+            blob = bytes(gdb.selected_inferior().read_memory(int(texts.address), size))
+        except gdb.MemoryError:
+            raise gdb.GdbError("the kernel's memory is not mapped yet")
+        end = int(symbol("'log.c'::next_seq", "log"))
+        newest = int(symbol("'log.c'::next_text", "log"))
+        for seq in range(max(0, end - min(wanted, nr_slots)), end):
+            slot = slots[seq % nr_slots]
+            start, length = int(slot["text"]), int(slot["length"])
+            if start + size < newest:
+                continue  # its text was overwritten
+            text = bytes(blob[(start + n) % size] for n in range(length))
+            print("%d [%12.6f] %s" % (int(slot["level"]), int(slot["time_ns"]) / 1e9,
+                                      text.decode(errors="replace")))
+
+
 Vireo()
 Threads()
 Processes()
 Walk()
+Log()
+print("vireo threads, vireo processes, vireo walk ADDR, vireo log [N]")
