@@ -24,15 +24,16 @@ boot_files     += $(debian)/u-boot-qemu/.fetched $(disk)
 else ifneq ($(BOOT),sbi)
 $(error BOOT=$(BOOT): there are sbi and uboot)
 endif
-qemu_env = BUILD=$(BUILD) BOARD=$(BOARD) SMP=$(SMP) MEM=$(MEM) CPU=$(CPU) BOOT=$(BOOT) \
-           INITRD='$(initrd)' APPEND='$(APPEND)'
+# What flash/qemu.py reads; make hands over APPEND with any quotes that are in it.
+export BUILD BOARD SMP MEM CPU BOOT APPEND
+qemu_env = INITRD='$(initrd)'
 
 $(debian)/%/.fetched:
 	@flash/fetch.sh $(if $(filter bash,$*),tree,deb):$*
 
 # Debian's busybox, our init script, and whatever is in FILES=dir.
 $(initramfs): $(debian)/busybox-static/.fetched $(out)/files flash/initramfs.py \
-              $(shell find flash/rootfs $(FILES) -newer $(initramfs) 2> /dev/null)
+              $(if $(shell find flash/rootfs $(FILES) -newer $(initramfs) -print -quit 2>&1),FORCE)
 	$(call say,CPIO,$@)
 	@mkdir -p $(@D)
 	$(Q)flash/initramfs.py -o $@ $(debian)/busybox-static/usr/bin/busybox:bin/busybox \
