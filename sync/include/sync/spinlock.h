@@ -12,7 +12,10 @@ struct spinlock {
     const void *owner; // the arch_thread that holds it, for assertions
 };
 
-#define SPINLOCK_INIT {0, 0, NULL}
+#define SPINLOCK_INIT                                                                              \
+    {                                                                                              \
+        0, 0, NULL                                                                                 \
+    }
 
 void spin_init(struct spinlock *l);
 void spin_lock(struct spinlock *l);
@@ -22,3 +25,7 @@ irq_flags_t spin_lock_irqsave(struct spinlock *l);
 void spin_unlock_irqrestore(struct spinlock *l, irq_flags_t flags);
 bool spin_is_held(const struct spinlock *l); // by the calling thread
 void spin_assert_held(const struct spinlock *l);
+
+// The scheduler's: a lock that `from` took is let go by `to` after the switch between them.
+struct arch_thread;
+void spin_hand_over(struct spinlock *l, struct arch_thread *from, struct arch_thread *to);

@@ -107,3 +107,9 @@ void hart_fence_all(void);
 cpu_t hart_start_all(struct arch_thread *const idle[]);
 // Sleep until an interrupt is pending; interrupts off on entry and exit.
 void hart_wait_for_interrupt(void);
+
+// In loops that wait for another hart: Zihintpause's hint, which harts without it execute as a fence.
+static inline void hart_relax(void)
+{
+    __asm__ volatile(".4byte 0x0100000f" ::: "memory");
+}
