@@ -14,7 +14,7 @@
 #define LINEAR_BASE 0xffffffc000000000UL
 #define LINEAR_SIZE (1UL << 37)
 #define VMAP_BASE   0xffffffe000000000UL
-#define VMAP_SIZE   (1UL << 36)
+#define VMAP_SIZE   (1UL << 34)
 #define KERNEL_BASE 0xffffffff80000000UL
 
 #define USER_BASE 0x10000UL         // nothing is mapped below

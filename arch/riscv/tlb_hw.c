@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The hart under tlb.c: satp, fences, SBI. See tlb_priv.h.
+#include <arch/csr.h>
+#include <arch/mmu.h>
+#include <arch/sbi.h>
+#include <arch/thread.h>
+#include <lib/assert.h>
+
+#include "hart_priv.h"
+#include "raw_lock_priv.h"
+#include "tlb_priv.h"
+
+static struct raw_lock asid_lock;
+// SiFive errata CIP-453 and CIP-1200: on these harts an sfence.vma with operands does too little.
+// The FU740 has them; mimpid tells it from later ones with the same marchid.
+static bool flush_needs_all;
+
+static bool tlb_hw_has_errata(void)
+{
+    const struct sbi_info *info = sbi_info();
+    return info->mvendorid == 0x489 && info->marchid == 0x8000000000000007 &&
+           info->mimpid >= 0x20181004 && info->mimpid <= 0x20220101;
+}
+
+unsigned int tlb_hw_probe_asid_bits(void)
+{
+    flush_needs_all = tlb_hw_has_errata();
+    irq_flags_t flags = irq_save();
+    uint64_t before = csr_read(satp);
+    csr_write(satp, before | SATP_ASID_MASK << SATP_ASID_SHIFT);
+    uint64_t bits = csr_read(satp) >> SATP_ASID_SHIFT & SATP_ASID_MASK;
+    csr_write(satp, before);
+    tlb_hw_flush_all();
+    irq_restore(flags);
+    return (unsigned int)__builtin_ctzl(~bits);
+}
+
+cpu_t tlb_hw_cpu(void)
+{
+    return hart_self()->cpu;
+}
+
+uint64_t tlb_hw_online(void)
+{
+    return hart_online_mask();
+}
+
+void tlb_hw_fence(void)
+{
+    __asm__ volatile("fence rw, rw" ::: "memory");
+}
+
+void tlb_hw_flush_all(void)
+{
+    __asm__ volatile("sfence.vma" ::: "memory");
+}
+
+void tlb_hw_flush_asid(asid_t asid)
+{
+    if (flush_needs_all)
+        tlb_hw_flush_all();
+    else
+        __asm__ volatile("sfence.vma zero, %0" ::"r"((unsigned long)asid) : "memory");
+}
+
+void tlb_hw_flush_page(vaddr_t va, asid_t asid)
+{
+    if (flush_needs_all)
+        tlb_hw_flush_all();
+    else
+        __asm__ volatile("sfence.vma %0, %1" ::"r"(va), "r"((unsigned long)asid) : "memory");
+}
+
+void tlb_hw_flush_kernel_page(vaddr_t va)
+{
+    if (flush_needs_all)
+        tlb_hw_flush_all();
+    else
+        __asm__ volatile("sfence.vma %0" ::"r"(va) : "memory");
+}
+
+void tlb_hw_fence_i(void)
+{
+    __asm__ volatile("fence.i" ::: "memory");
+}
+
+void tlb_hw_load(struct mmu_context *ctx, asid_t asid)
+{
+    paddr_t root = ctx ? ctx->root : kernel_root();
+    hart_self()->mmu = ctx;
+    csr_write(satp, SATP_MODE_SV39 | (uint64_t)asid << SATP_ASID_SHIFT | root >> PAGE_SHIFT);
+}
+
+struct mmu_context *tlb_hw_current(void)
+{
+    return hart_self()->mmu;
+}
+
+static void check_remote(int err, const char *what)
+{
+    if (err != 0)
+        panic("SBI %s failed: %d. The firmware must reach every hart it started", what, err);
+}
+
+// SBI says "everything" by start 0 and size -1.
+void tlb_hw_remote_flush(uint64_t cpus, vaddr_t start, size_t size_bytes, asid_t asid)
+{
+    size_t size = size_bytes != 0 ? size_bytes : ~0UL;
+    check_remote(sbi_remote_sfence_asid(cpus, size_bytes != 0 ? start : 0, size, asid),
+                 "remote_sfence_vma_asid");
+}
+
+void tlb_hw_remote_flush_kernel(uint64_t cpus, vaddr_t start, size_t size_bytes)
+{
+    size_t size = size_bytes != 0 ? size_bytes : ~0UL;
+    check_remote(sbi_remote_sfence(cpus, size_bytes != 0 ? start : 0, size), "remote_sfence_vma");
+}
+
+void tlb_hw_remote_fence_i(uint64_t cpus)
+{
+    check_remote(sbi_remote_fence_i(cpus), "remote_fence_i");
+}
+
+unsigned long tlb_hw_lock(void)
+{
+    return raw_lock(&asid_lock);
+}
+
+void tlb_hw_unlock(unsigned long flags)
+{
+    raw_unlock(&asid_lock, flags);
+}
