@@ -1,8 +1,8 @@
 sources += arch/riscv/head.S
 sources += arch/riscv/entry.S
 sources += arch/riscv/float.S
-sources += arch/riscv/uaccess.S
-sources += arch/riscv/vdso.S
+sources += arch/riscv/uaccess_copy.S
+sources += arch/riscv/vdso_page.S
 sources += arch/riscv/vector.S
 sources += arch/riscv/asid.c
 sources += arch/riscv/backtrace.c

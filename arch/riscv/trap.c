@@ -109,7 +109,7 @@ void trap_user_work(struct trap_frame *frame)
     }
 }
 
-// A user access of uaccess.S faulted.
+// A user access of uaccess_copy.S faulted.
 static void trap_uaccess(struct trap_frame *frame, const struct extable_line *line)
 {
     if (line->kind == EXTABLE_FAULT && trap_is_page_fault(frame->cause) &&

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Range checks around the copies of uaccess.S: a user address never reaches USER_END, whatever the
+// Range checks around the copies of uaccess_copy.S: a user address never reaches USER_END, whatever the
 // page tables say there.
 #include <arch/uaccess.h>
 #include <errno.h>

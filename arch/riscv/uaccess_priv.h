@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// uaccess.S: the accesses themselves, no range checks.
+// uaccess_copy.S: the accesses themselves, no range checks.
 #pragma once
 
 #include <lib/types.h>

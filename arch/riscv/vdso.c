@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Where the page of vdso.S is. Constant.
+// Where the page of vdso_page.S is. Constant.
 #include <arch/vdso.h>
 
 extern const char vdso_page[], vdso_sigreturn[];
