@@ -69,6 +69,20 @@ static uint32_t interrupt_controller_of(const void *fdt, int hart)
     return 0;
 }
 
+// A hart's `reg` is its number, not an address: it isn't translated. False if it is malformed.
+static bool hart_id(const void *fdt, int cpus, int node, hartid_t *id)
+{
+    int length, cells = fdt_address_cells(fdt, cpus);
+    const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &length);
+
+    if (!reg || cells < 1 || cells > 2 || length < cells * 4)
+        return false;
+    *id = fdt32_to_cpu(reg[0]);
+    if (cells == 2)
+        *id = *id << 32 | fdt32_to_cpu(reg[1]);
+    return true;
+}
+
 int dt_harts(const void *fdt, struct dt_hart *harts, unsigned int max)
 {
     int cpus = fdt_path_offset(fdt, "/cpus"), node;
@@ -77,10 +91,9 @@ int dt_harts(const void *fdt, struct dt_hart *harts, unsigned int max)
     if (cpus < 0)
         return -EINVAL;
     fdt_for_each_subnode (node, fdt, cpus) {
-        paddr_t id;
-        uint64_t size;
+        hartid_t id;
         if (!is_device_type(fdt, node, "cpu") || !dt_is_enabled(fdt, node) ||
-            !dt_string(fdt, node, "mmu-type") || dt_reg(fdt, node, 0, &id, &size) != 0)
+            !dt_string(fdt, node, "mmu-type") || !hart_id(fdt, cpus, node, &id))
             continue;
         if (nr < max)
             harts[nr] = (struct dt_hart){id, node, interrupt_controller_of(fdt, node)};

@@ -47,7 +47,8 @@ static void backtrace_print_line(uintptr_t pc)
 static bool backtrace_is_readable(uintptr_t fp, size_t below, size_t above)
 {
     paddr_t pa;
-    return fp % 8 == 0 && mmu_kernel_paddr(fp - below, &pa) && mmu_kernel_paddr(fp + above - 1, &pa);
+    return fp % 8 == 0 && mmu_kernel_paddr(fp - below, &pa) &&
+           mmu_kernel_paddr(fp + above - 1, &pa);
 }
 
 void backtrace_print(uintptr_t pc, uintptr_t fp)

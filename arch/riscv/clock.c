@@ -102,7 +102,8 @@ void clock_event_program(uint64_t deadline_ns)
     } else {
         int err = sbi_set_timer(ticks);
         if (err != 0)
-            panic("SBI set_timer failed: %d. The kernel needs Sstc or a working TIME extension", err);
+            panic("SBI set_timer failed: %d. The kernel needs Sstc or a working TIME extension",
+                  err);
     }
     csr_set(sie, SIE_STIE);
 }

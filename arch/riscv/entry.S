@@ -151,7 +151,7 @@ stack_overflow:
     addi t0, t0, 1
     slli t0, t0, 12
     sd ra, THREAD_RA(tp)
-    la ra, emergency_stacks
+    lla ra, emergency_stacks
     add t0, t0, ra
     ld ra, THREAD_RA(tp)
     addi t0, t0, -FRAME_SIZE

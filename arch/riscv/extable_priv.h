@@ -8,20 +8,12 @@
 #define EXTABLE_NOFAULT 1 // the fixup at once, whatever the exception
 
 #ifdef __ASSEMBLER__
-.macro extable_line fixup, kind
-    .pushsection .extable, "a"
-    .balign 4
-    .word 9999f - ., \fixup - ., \kind
-    .popsection
-9999:
-.endm
-// The next instruction may fault.
-.macro extable_fault fixup
-    extable_line \fixup, EXTABLE_FAULT
-.endm
-.macro extable_nofault fixup
-    extable_line \fixup, EXTABLE_NOFAULT
-.endm
+.macro extable_line fixup, kind.pushsection.extable,
+    "a".balign 4.word 9999f -., \fixup -., \kind.popsection 9999
+    :.endm
+         // The next instruction may fault.
+         .macro extable_fault fixup extable_line \fixup,
+    EXTABLE_FAULT.endm.macro extable_nofault fixup extable_line \fixup, EXTABLE_NOFAULT.endm
 #else
 #include <lib/types.h>
 

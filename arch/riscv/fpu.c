@@ -191,8 +191,7 @@ bool fpu_handle_illegal(struct trap_frame *frame)
         return false;
     switch (insn_unit(insn)) {
     case UNIT_FLOAT:
-        if ((frame->status & SSTATUS_FS) != SSTATUS_FS_OFF ||
-            !(features->hwcap & BIT('d' - 'a')))
+        if ((frame->status & SSTATUS_FS) != SSTATUS_FS_OFF || !(features->hwcap & BIT('d' - 'a')))
             return false;
         fpu_restore_self();
         return true;

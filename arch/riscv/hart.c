@@ -15,7 +15,7 @@
 
 #include "hart_priv.h"
 
-#define SCOUNTEREN_TM     BIT(1)
+#define SCOUNTEREN_TM      BIT(1)
 #define HART_START_WAIT_US 1000000
 
 extern const char hart_secondary_entry[];

@@ -13,15 +13,15 @@
 // new tables, so the next fetch faults to stvec, which is that line. satp ignores a mode that the
 // hart doesn't have, hence the fall-through.
 .macro enter_virtual satp
-    la t0, 1f
-    la t1, _start
+    lla t0, 1f
+    lla t1, _start
     sub t0, t0, t1
     li t1, ASM_KERNEL_BASE
     add t0, t0, t1
     csrw stvec, t0
     sfence.vma
     csrw satp, \satp
-    la a0, message_no_sv39
+    lla a0, message_no_sv39
     j boot_fail
     .balign 4
 1:
@@ -52,19 +52,19 @@ boot_entry:
     mv s0, a0
     mv s1, a1
 
-    la t0, _start
+    lla t0, _start
     slli t1, t0, 64 - 21
-    la a0, message_misaligned
+    lla a0, message_misaligned
     bnez t1, boot_fail
 
-    la t0, __bss_start
-    la t1, __image_end
+    lla t0, __bss_start
+    lla t1, __image_end
 1:  sd zero, (t0)
     addi t0, t0, 8
     bltu t0, t1, 1b
 
     // Linear map.
-    la s3, boot_root
+    lla s3, boot_root
     li t0, ASM_LINEAR_INDEX * 8
     add t0, t0, s3
     li t1, ASM_PTE_RW
@@ -77,14 +77,14 @@ boot_entry:
     bnez t2, 1b
 
     // Image.
-    la t0, boot_image_table
+    lla t0, boot_image_table
     srli t1, t0, 2
     ori t1, t1, ASM_PTE_TABLE
     li t2, ASM_IMAGE_INDEX * 8
     add t2, t2, s3
     sd t1, (t2)
-    la t1, _start
-    la t2, __image_end
+    lla t1, _start
+    lla t2, __image_end
     li t4, 1 << 21
     li t5, ASM_PTE_RWX
 1:  srli t3, t1, 2
@@ -97,14 +97,14 @@ boot_entry:
     srli s3, s3, 12
     li t0, SATP_MODE_SV39
     or s3, s3, t0
-    la s4, _start                   // where the image lies
+    lla s4, _start                   // where the image lies
     enter_virtual s3
 
-    la t0, trap_entry
+    lla t0, trap_entry
     csrw stvec, t0
     csrw sscratch, zero
-    la tp, boot_thread
-    la sp, boot_stack + ASM_STACK_SIZE
+    lla tp, boot_thread
+    lla sp, boot_stack + ASM_STACK_SIZE
     mv a0, s0
     mv a1, s1
     mv a2, s2
@@ -117,10 +117,10 @@ boot_entry:
 hart_secondary_entry:
     csrw sie, zero
     mv s1, a1
-    la t0, kernel_satp
+    lla t0, kernel_satp
     ld s3, (t0)
     enter_virtual s3
-    la t0, trap_entry
+    lla t0, trap_entry
     csrw stvec, t0
     csrw sscratch, zero
     mv tp, s1

@@ -92,8 +92,8 @@ void panic(const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(panic_text, sizeof(panic_text), fmt, args);
     va_end(args);
-    panic_finish(NULL, (uintptr_t)__builtin_return_address(0),
-                 (uintptr_t)__builtin_frame_address(0));
+    const uintptr_t *fp = __builtin_frame_address(0);
+    panic_finish(NULL, (uintptr_t)__builtin_return_address(0), fp[-2]);
 }
 
 void panic_trap(const struct trap_frame *frame, const char *fmt, ...)

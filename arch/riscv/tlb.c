@@ -86,8 +86,8 @@ static void fence_i_if_stale(struct mmu_context *ctx, cpu_t cpu)
     stats[cpu].fence_i++;
 }
 
-// Enter ctx. `fresh`: this hart never ran it, so the fence must also order the walks of the kernel's
-// half of the new root, which an ASID operand would leave out (privileged spec 12.2.1).
+// Enter ctx. `fresh`: this hart never ran it, so the fence must also order the walks of the
+// kernel's half of the new root, which an ASID operand would leave out (privileged spec 12.2.1).
 static void switch_in(struct mmu_context *ctx, cpu_t cpu)
 {
     bool everything;

@@ -25,9 +25,9 @@ unsigned int tlb_hw_probe_asid_bits(void);
 // Order all earlier loads and stores, those of page-table entries too, before all later ones.
 void tlb_hw_fence(void);
 void tlb_hw_flush_all(void);
-void tlb_hw_flush_asid(asid_t asid);              // not global entries
-void tlb_hw_flush_page(vaddr_t va, asid_t asid);  // not global entries
-void tlb_hw_flush_kernel_page(vaddr_t va);        // global ones too
+void tlb_hw_flush_asid(asid_t asid);             // not global entries
+void tlb_hw_flush_page(vaddr_t va, asid_t asid); // not global entries
+void tlb_hw_flush_kernel_page(vaddr_t va);       // global ones too
 void tlb_hw_fence_i(void);
 // Write satp: ctx NULL is the kernel's own root. tlb_hw_current() is what was written last.
 void tlb_hw_load(struct mmu_context *ctx, asid_t asid);

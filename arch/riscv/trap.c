@@ -115,7 +115,8 @@ static void trap_uaccess(struct trap_frame *frame, const struct extable_line *li
     if (line->kind == EXTABLE_FAULT && trap_is_page_fault(frame->cause) &&
         frame->badaddr < USER_END) {
         if (!(frame->status & SSTATUS_SPIE) || arch_thread_self()->spin_depth != 0)
-            panic_trap(frame, "user memory at %#lx accessed with %s, where the kernel may not sleep",
+            panic_trap(frame,
+                       "user memory at %#lx accessed with %s, where the kernel may not sleep",
                        frame->badaddr,
                        frame->status & SSTATUS_SPIE ? "a spinlock held" : "interrupts off");
         hart_self()->nr_page_faults++;

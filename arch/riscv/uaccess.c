@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Range checks around the copies of uaccess_copy.S: a user address never reaches USER_END, whatever the
-// page tables say there.
+// Range checks around the copies of uaccess_copy.S: a user address never reaches USER_END, whatever
+// the page tables say there.
 #include <arch/uaccess.h>
 #include <errno.h>
 
