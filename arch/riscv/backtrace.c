@@ -34,12 +34,13 @@ const char *backtrace_symbol(uintptr_t pc, size_t *offset)
     return ksym_names + ksym_table[low].name;
 }
 
-static void backtrace_print_line(uintptr_t pc)
+// `after`: 1 for a return address, which may lie beyond the end of a function that ends in the call.
+static void backtrace_print_line(uintptr_t pc, unsigned int after)
 {
     size_t offset;
-    const char *name = backtrace_symbol(pc, &offset);
+    const char *name = backtrace_symbol(pc - after, &offset);
     if (name)
-        log_write(LOG_EMERG, "  %016lx %s+%#zx", pc, name, offset);
+        log_write(LOG_EMERG, "  %016lx %s+%#zx", pc, name, offset + after);
     else
         log_write(LOG_EMERG, "  %016lx", pc);
 }
@@ -54,7 +55,7 @@ static bool backtrace_is_readable(uintptr_t fp, size_t below, size_t above)
 void backtrace_print(uintptr_t pc, uintptr_t fp)
 {
     log_write(LOG_EMERG, "backtrace:");
-    backtrace_print_line(pc);
+    backtrace_print_line(pc, 0);
     for (int depth = 0; depth < BACKTRACE_DEPTH; depth++) {
         if (!backtrace_is_readable(fp, 16, 0))
             return;
@@ -62,11 +63,11 @@ void backtrace_print(uintptr_t pc, uintptr_t fp)
         uintptr_t next = ((const uintptr_t *)fp)[-2];
         if (ra == 0)
             return;
-        backtrace_print_line(ra);
+        backtrace_print_line(ra, 1);
         if (ra == (uintptr_t)trap_kernel_return &&
             backtrace_is_readable(fp, 0, sizeof(struct trap_frame))) {
             const struct trap_frame *frame = (const struct trap_frame *)fp;
-            backtrace_print_line(frame->pc);
+            backtrace_print_line(frame->pc, 0);
             next = frame->s0;
         }
         if (next <= fp)

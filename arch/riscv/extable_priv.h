@@ -8,12 +8,22 @@
 #define EXTABLE_NOFAULT 1 // the fixup at once, whatever the exception
 
 #ifdef __ASSEMBLER__
-.macro extable_line fixup, kind.pushsection.extable,
-    "a".balign 4.word 9999f -., \fixup -., \kind.popsection 9999
-    :.endm
-         // The next instruction may fault.
-         .macro extable_fault fixup extable_line \fixup,
-    EXTABLE_FAULT.endm.macro extable_nofault fixup extable_line \fixup, EXTABLE_NOFAULT.endm
+// clang-format off
+.macro extable_line fixup, kind
+    .pushsection .extable, "a"
+    .balign 4
+    .word 9999f - ., \fixup - ., \kind
+    .popsection
+9999:
+.endm
+// The next instruction may fault.
+.macro extable_fault fixup
+    extable_line \fixup, EXTABLE_FAULT
+.endm
+.macro extable_nofault fixup
+    extable_line \fixup, EXTABLE_NOFAULT
+.endm
+// clang-format on
 #else
 #include <lib/types.h>
 
