@@ -44,6 +44,7 @@ sources += $(drivers:%=drivers/%.c) boards/$(BOARD)/board.c
 include flash/kernel.mk
 include flash/guest.mk
 -include $(wildcard user/user.mk)
+-include $(wildcard test/unit/unit.mk)
 
 all: $(image)
 

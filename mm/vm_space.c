@@ -95,6 +95,7 @@ void vm_space_destroy(struct vm_space *s)
     pte_t *root = space_root(s);
     uint64_t nr_tables = s->nr_tables;
 
+    mmu_context_destroy(&s->context);
     for (unsigned int i = 0; i < PT_ENTRIES / 2; i++) {
         if (root[i] == 0)
             continue;
@@ -105,7 +106,6 @@ void vm_space_destroy(struct vm_space *s)
         s->nr_tables--;
         page_put(table_page(level1));
     }
-    mmu_context_destroy(&s->context);
     page_put(table_page(root));
     s->nr_tables--;
     ASSERT(s->nr_tables == 0 && s->nr_resident == 0);

@@ -1,0 +1,41 @@
+# Host tests: `make unit` builds and runs test/unit/*/*_test.c with cmocka under ASan and UBSan. A
+# test links the parts it proves: all of mm for test/unit/mm, else what unit_sources_<test> lists.
+
+unit_out   := $(BUILD)/unit
+unit_cc    := gcc
+unit_flags := -std=gnu11 -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer -fno-strict-aliasing \
+              -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror \
+              -Wno-unused-parameter -Itest/unit/host/include -Itest/unit/host \
+              $(foreach folder,lib arch/riscv sync mm fs core,-I$(folder)/include)
+# A TLB and allocators that tell: see host.h.
+unit_wrap  := $(foreach f,page_alloc page_put slab_alloc slab_zalloc,-Wl,--wrap=$(f))
+
+unit_tests    := $(patsubst test/unit/%.c,$(unit_out)/%,$(wildcard test/unit/*/*_test.c))
+unit_mm       := $(filter mm/%,$(sources)) lib/rbtree.c
+unit_host     := $(wildcard test/unit/host/*.c)
+unit_mm_tests := $(filter $(unit_out)/mm/%,$(unit_tests))
+
+.PHONY: unit
+.SECONDARY:
+
+$(unit_out)/%.o: %.c test/unit/unit.mk
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<)
+	$(Q)$(unit_cc) $(unit_flags) -MMD -MP -c $< -o $@
+
+$(unit_mm_tests): $(unit_out)/%: $(unit_out)/test/unit/%.o $(unit_mm:%.c=$(unit_out)/%.o) \
+                                 $(unit_host:%.c=$(unit_out)/%.o)
+	$(Q)mkdir -p $(@D) && $(unit_cc) $(unit_flags) $(unit_wrap) $^ -lcmocka -o $@
+
+$(filter-out $(unit_mm_tests),$(unit_tests)): $(unit_out)/%: $(unit_out)/test/unit/%.o \
+                                 $$(patsubst %.c,$(unit_out)/%.o,$$(unit_sources_$$*))
+	$(Q)mkdir -p $(@D) && $(unit_cc) $(unit_flags) $^ -lcmocka -o $@
+
+# Every test runs, whatever the ones before it did; cmocka's closing lines stay to be seen.
+unit: $(unit_tests)
+	@failed=; for test in $(unit_tests); do \
+	    echo "== $${test#$(unit_out)/}"; timeout 300 $$test || failed="$$failed $${test#$(unit_out)/}"; \
+	done; [ -z "$$failed" ] || { echo "unit: failed:$$failed"; exit 1; }; \
+	echo "unit: all $(words $(unit_tests)) programs passed"
+
+-include $(wildcard $(unit_out)/*/*.d $(unit_out)/test/unit/*/*.d)
