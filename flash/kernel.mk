@@ -42,7 +42,7 @@ offsets := $(wildcard arch/riscv/offsets.c core/offsets.c)
 
 $(out)/%/offsets.s: %/offsets.c $(out)/flags | $(filter-out %/offsets.h,$(headers))
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(filter-out -g,$(CFLAGS_KERNEL)) -fno-lto -MMD -MP -S $< -o $@
+	$(Q)$(CC) $(filter-out -g,$(CFLAGS_KERNEL)) $(if $(is_clang),-fno-integrated-as) -MMD -MP -S $< -o $@
 
 $(out)/include/generated/offsets.h: $(offsets:%.c=$(out)/%.s)
 	$(call say,OFFSETS,$@)
