@@ -5,7 +5,7 @@ set -eu
 
 packages_of() {
     case $1 in
-    build) echo gcc-riscv64-linux-gnu python3 xz-utils apt ca-certificates ;;
+    build) echo make gcc-riscv64-linux-gnu linux-libc-dev-riscv64-cross python3 xz-utils ;;
     clang) echo clang lld ;;
     run) echo qemu-system-misc cpio gzip ;;
     uboot) echo genimage mtools dosfstools ;;
