@@ -34,7 +34,8 @@ const char *backtrace_symbol(uintptr_t pc, size_t *offset)
     return ksym_names + ksym_table[low].name;
 }
 
-// `after`: 1 for a return address, which may lie beyond the end of a function that ends in the call.
+// `after`: 1 for a return address, which may lie beyond the end of a function that ends in the
+// call.
 static void backtrace_print_line(uintptr_t pc, unsigned int after)
 {
     size_t offset;

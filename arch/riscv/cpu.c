@@ -98,6 +98,7 @@ static void cpu_find_features(const void *fdt)
         features.hwcap |= BIT('v' - 'a');
     features.zicboz_block = dt_u32(fdt, harts[0].dt_node, "riscv,cboz-block-size", 0);
     features.zicboz = features.zicboz_block != 0 && cpu_all_have(fdt, "zicboz");
+    hart_setup_self(); // again, now that this hart knows what it has
 }
 
 // The old property, or the same text made from the new ones.

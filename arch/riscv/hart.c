@@ -15,7 +15,8 @@
 
 #include "hart_priv.h"
 
-#define SCOUNTEREN_TM      BIT(1)
+#define SCOUNTEREN_TM      BIT(1) // user programs may read the time
+#define SENVCFG_CBZE       BIT(7) // and use cbo.zero
 #define HART_START_WAIT_US 1000000
 
 extern const char hart_secondary_entry[];
@@ -44,6 +45,8 @@ void hart_setup_self(void)
     csr_write(sie, SIE_SSIE | SIE_SEIE);
     csr_clear(sstatus, SSTATUS_SUM | SSTATUS_MXR | SSTATUS_FS | SSTATUS_VS | SSTATUS_SIE);
     csr_write(scounteren, SCOUNTEREN_TM);
+    if (cpu_features()->zicboz)
+        csr_set(senvcfg, SENVCFG_CBZE);
 }
 
 __noreturn void hart_park(void)

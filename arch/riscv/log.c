@@ -96,7 +96,8 @@ static void log_print(uint64_t time_ns, const char *text, size_t length)
                      (int)length, text);
     irq_flags_t flags = log_lock(&console_lock);
     atomic_store(&console_owner, hart_self()->cpu + 1);
-    if (console_sink)
+    // In a panic the driver behind the sink may wait for a lock that a stopped hart holds.
+    if (console_sink && !(panicking && sbi_info()->has_dbcn))
         console_sink(line, (size_t)n);
     else
         sbi_console_write(line, (size_t)n); // where would we report an error?

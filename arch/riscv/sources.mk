@@ -23,7 +23,3 @@ sources += arch/riscv/tlb_hw.c
 sources += arch/riscv/trap.c
 sources += arch/riscv/uaccess.c
 sources += arch/riscv/vdso.c
-
-# The only files with F, D and V instructions: what they save and load belongs to user programs.
-$(out)/arch/riscv/float.o: target_flags += -march=rv64gc
-$(out)/arch/riscv/vector.o: target_flags += -march=rv64gcv

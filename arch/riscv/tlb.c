@@ -15,8 +15,8 @@
 
 #include "tlb_priv.h"
 
-// Above this many pages one flush of the whole ASID is cheaper. Not measured on a board yet.
-#define FLUSH_PAGES_MAX 32
+// Above this many pages one flush of the whole ASID is cheaper: the board's say.
+static unsigned long flush_pages_max = 64;
 
 static struct tlb_stats stats[NR_CPUS_MAX]; // each written by its own hart
 // Without ASIDs: number of the context whose entries the hart's TLB may hold. Own hart only.
@@ -26,6 +26,11 @@ const struct tlb_stats *tlb_stats_of_cpu(cpu_t cpu)
 {
     stats[cpu].rollovers = asid_rollovers();
     return &stats[cpu];
+}
+
+void tlb_set_flush_pages(unsigned int nr_pages)
+{
+    flush_pages_max = nr_pages;
 }
 
 void mmu_context_init(struct mmu_context *ctx, paddr_t root)
@@ -60,7 +65,7 @@ static void flush_asid(cpu_t cpu, asid_t asid)
 
 static void flush_range(cpu_t cpu, vaddr_t start, vaddr_t end, asid_t asid)
 {
-    if ((end - start) / PAGE_SIZE > FLUSH_PAGES_MAX) {
+    if ((end - start) / PAGE_SIZE > flush_pages_max) {
         flush_asid(cpu, asid);
         return;
     }
@@ -72,7 +77,7 @@ static void flush_range(cpu_t cpu, vaddr_t start, vaddr_t end, asid_t asid)
 // 0, "everything", for a range that is cheaper to flush whole.
 static size_t remote_size(vaddr_t start, vaddr_t end)
 {
-    return (end - start) / PAGE_SIZE > FLUSH_PAGES_MAX ? 0 : end - start;
+    return (end - start) / PAGE_SIZE > flush_pages_max ? 0 : end - start;
 }
 
 static void fence_i_if_stale(struct mmu_context *ctx, cpu_t cpu)
@@ -199,7 +204,7 @@ void tlb_flush_kernel(vaddr_t start, vaddr_t end)
         tlb_hw_remote_flush_kernel(others, start, remote_size(start, end));
         stats[cpu].remote_sent++;
     }
-    if ((end - start) / PAGE_SIZE > FLUSH_PAGES_MAX) {
+    if ((end - start) / PAGE_SIZE > flush_pages_max) {
         flush_all(cpu);
         return;
     }

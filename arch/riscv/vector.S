@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The V registers as a block of memory: struct vector_state, then 32 registers of vlenb bytes.
 // sstatus.VS must not be off. vl and vtype are restored last: the loads change them.
+
+// Instructions that the rest of the kernel is built without.
+    .attribute arch, "rv64gcv"
+
     .text
     .global vector_save, vector_load, vector_vlenb
 

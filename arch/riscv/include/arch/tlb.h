@@ -26,6 +26,8 @@ struct tlb_stats { // of one hart
 // Width of the ASID field as probed, 0 to 16.
 unsigned int asid_bits(void);
 void asid_init(void); // boot hart, once, before the first switch
+// More pages than this are flushed as a whole ASID. Boot only; the board knows what pays.
+void tlb_set_flush_pages(unsigned int nr_pages);
 
 void mmu_context_init(struct mmu_context *ctx, paddr_t root);
 // No hart runs it any more. Its ASID isn't reused before the next generation.
@@ -35,7 +37,8 @@ void mmu_context_destroy(struct mmu_context *ctx);
 void mmu_context_switch(struct mmu_context *ctx);
 
 // After PTEs of [start, end) were changed from valid: no hart can use the old translations once
-// this returns. Page-aligned. Interrupts on or off; takes no lock.
+// this returns. Page-aligned. Interrupts on or off; takes no lock. Where a page table was taken out
+// the range must be [0, USER_END): only a fence without an address reaches upper levels.
 void mmu_context_flush(struct mmu_context *ctx, vaddr_t start, vaddr_t end);
 // After a fault found the PTE valid already: drop a stale (possibly invalid) entry on this hart.
 void mmu_context_flush_local(struct mmu_context *ctx, vaddr_t addr);
