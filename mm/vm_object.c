@@ -207,3 +207,33 @@ int vm_object_sync(struct vm_object *o)
     mutex_unlock(&o->lock);
     return w.first_error;
 }
+
+struct clean_walk {
+    uint64_t indexes[32];
+    unsigned int nr;
+};
+
+static int find_clean(void *ctx, uint64_t index, struct page *page)
+{
+    struct clean_walk *w = ctx;
+    if (!(page->flags & PAGE_DIRTY) && page_has_one_owner(page))
+        w->indexes[w->nr++] = index;
+    return w->nr == ARRAY_SIZE(w->indexes);
+}
+
+void vm_object_drop_clean(struct vm_object *o)
+{
+    struct clean_walk w;
+    uint64_t from = 0;
+
+    mutex_lock(&o->lock);
+    do {
+        w.nr = 0;
+        radix_for_each(o, from, UINT64_MAX, find_clean, &w);
+        for (unsigned int i = 0; i < w.nr; i++)
+            radix_remove(o, w.indexes[i], w.indexes[i] + 1, drop_page, o);
+        if (w.nr > 0)
+            from = w.indexes[w.nr - 1] + 1;
+    } while (w.nr == ARRAY_SIZE(w.indexes));
+    mutex_unlock(&o->lock);
+}

@@ -7,7 +7,8 @@
 struct block_device;
 
 struct block_ops {
-    // Transfer nr_pages whole pages at `sector` (512 bytes each); may sleep; whole transfer or -EIO.
+    // Transfer nr_pages whole pages at `sector` (512 bytes each); may sleep; whole transfer or
+    // -EIO.
     int (*transfer)(struct block_device *b, bool write, uint64_t sector, struct page *const *pages,
                     unsigned int nr_pages);
     int (*flush)(struct block_device *b); // to stable storage
@@ -20,7 +21,13 @@ struct block_device {
     bool read_only;
     struct vm_object object; // the page cache, made by block_register
     void *private;
+    // Private to fs/block.c.
+    uint32_t nr_open;          // atomic
+    struct mutex drop_lock;    // the last close, or too large a cache, empties it
+    struct block_device *next; // all of them
 };
 
 // Make /dev/NAME. The last partial page of the device is not reachable. 0 or -errno.
 int block_register(struct block_device *b, dev_t dev);
+// Write what is dirty of every device to stable storage. 0 or the first error. May sleep.
+int block_sync_all(void);

@@ -50,6 +50,8 @@ int vm_object_page(struct vm_object *o, uint64_t index, bool create, struct page
 void vm_object_resize(struct vm_object *o, uint64_t size_bytes);
 // Write every dirty page back through ops->write_back. 0 or the first error.
 int vm_object_sync(struct vm_object *o);
+// Forget every page that isn't dirty and that nobody else uses or maps; `fill` brings it back.
+void vm_object_drop_clean(struct vm_object *o);
 
 // Copy between the object and memory, for read(2) and write(2) on page-cached files. Reads stop at
 // size_bytes; writes must lie within. `uio` is advanced. Bytes done, or -errno if none.

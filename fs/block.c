@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Block devices as files: reads and writes go through the page cache (one vm_object for each
+// device), which is written back by fsync(2), BLKFLSBUF, sync(2), the last close, and when it grows
+// beyond its share of memory.
+//
+// Life: a device is registered at probe and stays. Locking: the object's own lock guards the cache;
+// drop_lock keeps those who empty it apart. The list of devices only grows: linked with a release
+// store, walked without a lock.
+#include <arch/uaccess.h>
+#include <errno.h>
+#include <fs/block.h>
+#include <fs/chrdev.h>
+#include <lib/atomic.h>
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+
+#define SECTOR_SIZE       512
+#define SECTORS_PER_PAGE  (PAGE_SIZE / SECTOR_SIZE)
+#define BLOCK_CACHE_SHARE 4 // the cache may take one part in so many of memory
+
+static struct mutex block_list_lock = MUTEX_INIT(block_list_lock);
+static struct block_device *block_list;
+
+static uint64_t block_size_bytes(const struct block_device *b)
+{
+    return ALIGN_DOWN(b->nr_sectors * SECTOR_SIZE, PAGE_SIZE);
+}
+
+static int block_fill(struct vm_object *o, uint64_t index, struct page *page)
+{
+    struct block_device *b = container_of(o, struct block_device, object);
+    return b->ops->transfer(b, false, index * SECTORS_PER_PAGE, &page, 1);
+}
+
+static int block_write_back(struct vm_object *o, uint64_t index, struct page *page)
+{
+    struct block_device *b = container_of(o, struct block_device, object);
+    return b->ops->transfer(b, true, index * SECTORS_PER_PAGE, &page, 1);
+}
+
+static void block_release_object(struct vm_object *o)
+{
+    panic("the cache of a block device lost its last reference");
+}
+
+static const struct vm_object_ops block_object_ops = {
+    .fill = block_fill,
+    .write_back = block_write_back,
+    .release = block_release_object,
+};
+
+static int block_sync(struct block_device *b)
+{
+    int err = vm_object_sync(&b->object);
+    int flush_err = b->ops->flush != NULL && !b->read_only ? b->ops->flush(b) : 0;
+    return err != 0 ? err : flush_err;
+}
+
+// Write back and forget every page. What can't be written stays. 0 or -errno.
+static int block_empty_cache(struct block_device *b)
+{
+    mutex_lock(&b->drop_lock);
+    int err = block_sync(b);
+    if (err == 0)
+        vm_object_drop_clean(&b->object);
+    mutex_unlock(&b->drop_lock);
+    return err;
+}
+
+static void block_limit_cache(struct block_device *b)
+{
+    struct page_stats stats;
+
+    page_stats(&stats);
+    if (b->object.nr_pages > stats.total / BLOCK_CACHE_SHARE)
+        block_empty_cache(b);
+}
+
+static int block_open(struct file *file)
+{
+    struct block_device *b = file->private;
+
+    if (b->read_only && (file->flags & O_ACCMODE) != O_RDONLY)
+        return -EACCES;
+    atomic_add_fetch(&b->nr_open, 1);
+    return 0;
+}
+
+static void block_release(struct file *file)
+{
+    struct block_device *b = file->private;
+    if (atomic_sub_fetch(&b->nr_open, 1) == 0)
+        block_empty_cache(b);
+}
+
+static ssize_t block_read(struct file *file, struct uio *uio, uint64_t *offset)
+{
+    struct block_device *b = file->private;
+
+    block_limit_cache(b);
+    ssize_t n = vm_object_read(&b->object, *offset, uio);
+    if (n > 0)
+        *offset += (uint64_t)n;
+    return n;
+}
+
+static ssize_t block_write(struct file *file, struct uio *uio, uint64_t *offset)
+{
+    struct block_device *b = file->private;
+
+    if (uio->left == 0)
+        return 0;
+    if (*offset >= block_size_bytes(b))
+        return -ENOSPC;
+    block_limit_cache(b);
+    ssize_t n = vm_object_write(&b->object, *offset, uio);
+    if (n > 0)
+        *offset += (uint64_t)n;
+    if (n > 0 && (file->flags & O_DSYNC)) {
+        int err = block_sync(b);
+        if (err != 0)
+            return err;
+    }
+    return n;
+}
+
+static int64_t block_seek(struct file *file, int64_t offset, int whence)
+{
+    uint64_t size = block_size_bytes(file->private);
+    int64_t base;
+
+    switch (whence) {
+    case SEEK_SET:
+        base = 0;
+        break;
+    case SEEK_CUR:
+        base = (int64_t)file->offset;
+        break;
+    case SEEK_END:
+        base = (int64_t)size;
+        break;
+    default:
+        return -EINVAL;
+    }
+    int64_t to;
+    if (__builtin_add_overflow(base, offset, &to) || to < 0 || (uint64_t)to > size)
+        return -EINVAL;
+    file->offset = (uint64_t)to;
+    return to;
+}
+
+static long block_put_int(unsigned long arg, int value)
+{
+    return user_copy_out(arg, &value, sizeof(value));
+}
+
+static long block_ioctl(struct file *file, unsigned int request, unsigned long arg)
+{
+    struct block_device *b = file->private;
+    uint64_t bytes = block_size_bytes(b);
+    unsigned long sectors = bytes / SECTOR_SIZE;
+
+    switch (request) {
+    case BLKGETSIZE64:
+        return user_copy_out(arg, &bytes, sizeof(bytes));
+    case BLKGETSIZE:
+        return user_copy_out(arg, &sectors, sizeof(sectors));
+    case BLKSSZGET:
+    case BLKPBSZGET:
+        return block_put_int(arg, SECTOR_SIZE);
+    case BLKBSZGET:
+        return block_put_int(arg, PAGE_SIZE);
+    case BLKROGET:
+        return block_put_int(arg, b->read_only);
+    case BLKFLSBUF:
+        return cred_has_cap(file->cred, CAP_SYS_ADMIN) ? block_empty_cache(b) : -EACCES;
+    default:
+        return -ENOTTY;
+    }
+}
+
+static int block_mmap(struct file *file, uint64_t *offset, size_t size, struct vm_object **object)
+{
+    struct block_device *b = file->private;
+    *object = &b->object;
+    return 0;
+}
+
+static int block_file_sync(struct file *file, bool data_only)
+{
+    return block_sync(file->private);
+}
+
+static const struct file_ops block_file_ops = {
+    .open = block_open,
+    .read = block_read,
+    .write = block_write,
+    .seek = block_seek,
+    .ioctl = block_ioctl,
+    .mmap = block_mmap,
+    .sync = block_file_sync,
+    .release = block_release,
+};
+
+int block_register(struct block_device *b, dev_t dev)
+{
+    vm_object_init(&b->object, &block_object_ops, block_size_bytes(b));
+    mutex_init(&b->drop_lock);
+    b->nr_open = 0;
+    int err = blkdev_register(b->name, dev, 0660, &block_file_ops, b);
+    if (err != 0)
+        return err;
+    mutex_lock(&block_list_lock);
+    b->next = block_list;
+    atomic_store_release(&block_list, b); // partner: block_sync_all
+    mutex_unlock(&block_list_lock);
+    return 0;
+}
+
+int block_sync_all(void)
+{
+    int first_error = 0;
+
+    for (struct block_device *b = atomic_load_acquire(&block_list); b != NULL; b = b->next) {
+        int err = block_sync(b);
+        if (first_error == 0)
+            first_error = err;
+    }
+    return first_error;
+}

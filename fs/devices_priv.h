@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Steps of devices_init(): each part of fs that needs a device node or a super block of its own.
+#pragma once
+
+void pipe_init(void);    // pipe.c
+void eventfd_init(void); // eventfd.c
+void kmsg_init(void);    // kmsg.c
+void tty_init(void);     // tty.c: /dev/tty, /dev/console
