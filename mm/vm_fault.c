@@ -87,7 +87,7 @@ static int fault_present(struct fault *f, const struct vm_mapping *now)
         if (f->write)
             now->page->flags |= PAGE_DIRTY;
         else
-            prot = (prot & ~(unsigned int)VM_WRITE) | (now->prot & VM_WRITE) | VM_READ;
+            prot = vm_rights_until_written(prot) | (now->prot & VM_WRITE);
     }
     vm_cursor_protect(&f->c, PAGE_SIZE, prot);
     mmu_context_flush_local(&f->m->space.context, f->va);
@@ -129,8 +129,8 @@ static int fault_object_page(struct fault *f, struct page *page, vaddr_t start, 
     }
     if (notice && f->write)
         page->flags |= PAGE_DIRTY;
-    else if (notice && (prot & VM_WRITE))
-        prot = (prot & ~(unsigned int)VM_WRITE) | VM_READ;
+    else if (notice)
+        prot = vm_rights_until_written(prot);
     int err = fault_map(f, page, prot, private);
     if (err == 0 && !f->write)
         fault_around(f, start, end, prot, private);

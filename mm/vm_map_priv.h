@@ -46,9 +46,10 @@ static inline uint64_t vm_region_index(const struct vm_region *r, vaddr_t addr)
     return (r->offset + (addr - r->start)) >> PAGE_SHIFT;
 }
 
-static inline bool vm_region_is_private_anonymous(const struct vm_region *r)
+// Rights for a PTE whose first write must fault: writable memory can always be read.
+static inline unsigned int vm_rights_until_written(unsigned int prot)
 {
-    return !r->object;
+    return prot & VM_WRITE ? (prot & ~(unsigned int)VM_WRITE) | VM_READ : prot;
 }
 
 // May `nr_pages` more with these flags be mapped (RLIMIT_AS, RLIMIT_DATA)?

@@ -12,8 +12,8 @@
 static unsigned int mprotect_pte_rights(const struct vm_region *r)
 {
     unsigned int prot = r->flags & VM_PROT_MASK;
-    if ((r->flags & VM_SHARED) && vm_object_tracks_writes(r->object) && (prot & VM_WRITE))
-        return (prot & ~(unsigned int)VM_WRITE) | VM_READ;
+    if ((r->flags & VM_SHARED) && vm_object_tracks_writes(r->object))
+        return vm_rights_until_written(prot);
     return prot;
 }
 

@@ -14,6 +14,7 @@
 
 #include "page_priv.h"
 #include "radix_priv.h"
+#include "vm_map_priv.h"
 #include "vm_object_priv.h"
 
 void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, uint64_t size_bytes)
@@ -147,7 +148,7 @@ void vm_object_write_protect_locked(struct vm_object *o)
         if (!(r->flags & VM_SHARED) || !(r->flags & VM_WRITE))
             continue;
         vm_cursor_open(&c, &r->map->space, r->start, r->end);
-        vm_cursor_protect(&c, r->end - r->start, r->flags & (VM_READ | VM_EXEC));
+        vm_cursor_protect(&c, r->end - r->start, vm_rights_until_written(r->flags & VM_PROT_MASK));
         vm_cursor_close(&c);
     }
 }
