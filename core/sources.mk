@@ -1,1 +1,3 @@
 sources += core/syscall.c
+sources += core/sys_pipe.c
+sources += core/sys_poll.c

@@ -82,10 +82,9 @@ void poll_table_release(struct poll_table *table)
 }
 
 // Ask one descriptor. Its revents.
-static short poll_one(struct fd_table *fds, const struct pollfd *p, struct poll_table *table)
+static short poll_one(struct fd_table *fds, const struct pollfd *p, unsigned int always,
+                      struct poll_table *table)
 {
-    unsigned int always = POLLERR | POLLHUP;
-
     if (p->fd < 0)
         return 0;
     struct file *file = fd_get(fds, p->fd);
@@ -98,12 +97,12 @@ static short poll_one(struct fd_table *fds, const struct pollfd *p, struct poll_
 
 // Ask all. Once one is ready nobody will sleep: the rest isn't queued on any more.
 static int poll_scan(struct fd_table *fds, struct pollfd *polls, unsigned int nr,
-                     struct poll_table *table)
+                     unsigned int always, struct poll_table *table)
 {
     int ready = 0;
 
     for (unsigned int i = 0; i < nr; i++) {
-        polls[i].revents = poll_one(fds, &polls[i], table);
+        polls[i].revents = poll_one(fds, &polls[i], always, table);
         if (polls[i].revents != 0) {
             ready++;
             table = NULL;
@@ -112,18 +111,19 @@ static int poll_scan(struct fd_table *fds, struct pollfd *polls, unsigned int nr
     return ready;
 }
 
-int poll_wait(struct fd_table *fds, struct pollfd *polls, unsigned int nr, uint64_t deadline_ns)
+int poll_wait(struct fd_table *fds, struct pollfd *polls, unsigned int nr, unsigned int always,
+              uint64_t deadline_ns)
 {
     struct poll_table table;
     int err = 0;
 
     poll_table_init(&table);
-    int ready = poll_scan(fds, polls, nr, deadline_ns == 0 ? NULL : &table);
+    int ready = poll_scan(fds, polls, nr, always, deadline_ns == 0 ? NULL : &table);
     if (deadline_ns == 0)
         return ready;
     while (ready == 0 && err == 0 && table.error == 0) {
         err = port_park(PARK_INTERRUPTIBLE, deadline_ns);
-        ready = poll_scan(fds, polls, nr, NULL);
+        ready = poll_scan(fds, polls, nr, always, NULL);
     }
     if (ready == 0)
         ready = table.error != 0 ? table.error : err == -EINTR ? -EINTR : 0;

@@ -37,6 +37,8 @@ void poll_table_release(struct poll_table *table); // leave every queue, drop th
 void poll_add(struct poll_table *table, struct wait_queue *queue);
 
 struct pollfd;
-// poll(2) over kernel copies of the descriptors. Fills revents. How many are ready, 0 at the
-// deadline, -EINTR, -ENOMEM.
-int poll_wait(struct fd_table *fds, struct pollfd *polls, unsigned int nr, uint64_t deadline_ns);
+// poll(2) over kernel copies of the descriptors. Fills revents with what holds of `events` and of
+// `always` (POLLERR | POLLHUP for poll, 0 for select, which asks for them by `events`); POLLNVAL
+// for a descriptor that isn't open. How many are ready, 0 at the deadline, -EINTR, -ENOMEM.
+int poll_wait(struct fd_table *fds, struct pollfd *polls, unsigned int nr, unsigned int always,
+              uint64_t deadline_ns);
