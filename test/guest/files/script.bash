@@ -3,7 +3,7 @@
 set -euo pipefail
 declare -A squares
 for ((i = 1; i <= 20; i++)); do squares[$i]=$((i * i)); done
-sum=0
+sum=0 maps=0
 for key in "${!squares[@]}"; do ((sum += squares[$key])); done
 echo "sum of squares: $sum"
 mapfile -t lines < <(printf '%s\n' one two three)
