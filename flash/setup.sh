@@ -11,7 +11,7 @@ packages_of() {
     uboot) echo genimage mtools dosfstools ;;
     dts) echo device-tree-compiler ;;
     debug) echo gdb-multiarch ;;
-    user) echo gcc-riscv64-unknown-elf make ;;
+    user) echo gcc-riscv64-unknown-elf gcc libc6-dev ;;
     test) echo gcc libc6-dev libcmocka-dev python3-pytest python3-labgrid device-tree-compiler \
         libc6-dev-riscv64-cross ;;
     check) echo clang-format clang-tidy cppcheck shellcheck ;;
