@@ -1,3 +1,10 @@
-sources += core/syscall.c
+sources += core/proc_links.c
+sources += core/proc_memory.c
+sources += core/proc_process.c
+sources += core/proc_stat.c
+sources += core/proc_sys.c
+sources += core/proc_system.c
+sources += core/sys_memory.c
 sources += core/sys_pipe.c
 sources += core/sys_poll.c
+sources += core/syscall.c

@@ -24,3 +24,7 @@ void irq_init_hart(void);
 int irq_from_dt(const void *fdt, int node, unsigned int index, uint32_t *irq);
 // Attach and enable. One handler an interrupt: -EBUSY. `name` stays (for /proc/interrupts).
 int irq_attach(uint32_t irq, irq_handler_fn handler, void *arg, const char *name);
+
+// For /proc/interrupts: who attached (NULL: nobody), and how often it came on `cpu`.
+const char *irq_name(uint32_t irq);
+uint64_t irq_count(uint32_t irq, cpu_t cpu);

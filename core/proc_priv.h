@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The content of /proc: what its source files share. Mechanism: fs/procfs.h.
+//
+// A key names a process or a thread: the pid in the upper half, in the lower half 0 for the process
+// as a whole, a tid below /proc/PID/task, or a descriptor + 1 below /proc/PID/fd.
+#pragma once
+
+#include <core/process.h>
+#include <fs/procfs.h>
+
+#define PROC_PAGES_TO_KIB(pages) ((unsigned long)(pages) * (PAGE_SIZE / 1024))
+#define PROC_HZ                  100U // USER_HZ: what times in /proc count in
+#define PROC_TICKS(ns)           ((unsigned long)((ns) / (NS_PER_SEC / PROC_HZ)))
+
+static inline uint64_t proc_key(pid_t pid, uint32_t low)
+{
+    return (uint64_t)(uint32_t)pid << 32 | low;
+}
+
+static inline pid_t proc_key_pid(uint64_t key)
+{
+    return (pid_t)(key >> 32);
+}
+
+static inline uint32_t proc_key_low(uint64_t key)
+{
+    return (uint32_t)key;
+}
+
+// The process of a key, with a reference, or NULL when it is gone.
+struct process *proc_process(uint64_t key);
+// The thread that a key names, or the oldest of the process, with a reference; NULL when gone.
+struct thread *proc_thread(struct process *p, uint64_t key);
+
+int proc_show_stat(struct text *t, uint64_t key); // proc_stat.c
+int proc_show_statm(struct text *t, uint64_t key);
+int proc_show_status(struct text *t, uint64_t key);
+int proc_show_limits(struct text *t, uint64_t key);
+int proc_show_cmdline(struct text *t, uint64_t key); // proc_memory.c
+int proc_show_environ(struct text *t, uint64_t key);
+int proc_show_auxv(struct text *t, uint64_t key);
+int proc_show_maps(struct text *t, uint64_t key);
+int proc_show_mounts(struct text *t, uint64_t key); // proc_links.c
+extern const struct proc_file proc_fd_entry;
+int64_t proc_fd_next(uint64_t key, int64_t from);
+uint64_t proc_fd_key(uint64_t key, int64_t fd);
+ssize_t proc_readlink_exe(uint64_t key, char *buf, size_t size);
+int proc_follow_exe(uint64_t key, struct path *path);
+ssize_t proc_readlink_cwd(uint64_t key, char *buf, size_t size);
+int proc_follow_cwd(uint64_t key, struct path *path);
+ssize_t proc_readlink_root(uint64_t key, char *buf, size_t size);
+int proc_follow_root(uint64_t key, struct path *path);
+
+extern const struct proc_file proc_system_files[]; // proc_system.c
+extern const struct proc_file proc_sys_files[];    // proc_sys.c
