@@ -22,10 +22,10 @@ cpu_flags ?=
 ifdef is_clang
 target_flags := --target=riscv64-linux-gnu -march=rv64imac -mabi=lp64 $(if $(LLVM),-mno-relax) \
                 -Wno-unused-command-line-argument -Wno-gnu-variable-sized-type-not-at-end
-compiler_include = $(shell $(CC) -print-resource-dir)/include
+compiler_include = $(shell $(CC) -print-resource-dir 2> /dev/null)/include
 else
 target_flags := -march=rv64imac_zicsr_zifencei -mabi=lp64
-compiler_include = $(shell $(CC) -print-file-name=include)
+compiler_include = $(shell $(CC) -print-file-name=include 2> /dev/null)
 endif
 compiler_include := $(compiler_include)
 

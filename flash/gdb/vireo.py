@@ -2,7 +2,7 @@
 
 vireo threads        every thread: process, tid, state, hart, name, where it is
 vireo processes      every process: parent, group, session, state, threads, name
-vireo walk ADDR      the Sv39 page-table entries that translate ADDR on the current hart
+vireo walk ADDR      the page-table entries that translate ADDR on the current hart
 vireo log [N]        the last N records of the kernel log (default 40)
 """
 import struct
@@ -148,13 +148,14 @@ class Walk(gdb.Command):
             raise gdb.GdbError("vireo walk ADDR")
         address = int(gdb.parse_and_eval("(unsigned long)(%s)" % argument))
         satp = int(gdb.parse_and_eval("(unsigned long)$satp"))
-        if satp >> 60 != 8:
-            raise gdb.GdbError("satp is 0x%x: Sv39 is not on (yet)" % satp)
-        if (address >> 38) not in (0, (1 << 26) - 1):
-            raise gdb.GdbError("0x%x is not canonical in Sv39" % address)
+        levels = {8: 3, 9: 4, 10: 5}.get(satp >> 60)  # Sv39; Sv48 and Sv57 of other kernels
+        if not levels:
+            raise gdb.GdbError("satp is 0x%x: no translation (yet)" % satp)
+        if address >> (11 + 9 * levels) not in (0, (1 << (53 - 9 * levels)) - 1):
+            raise gdb.GdbError("0x%x is not canonical in Sv%d" % (address, 12 + 9 * levels))
         table = (satp & ((1 << 44) - 1)) << 12
         print("root 0x%x, ASID %d" % (table, (satp >> 44) & 0xffff))
-        for level in (2, 1, 0):
+        for level in reversed(range(levels)):
             index = (address >> (12 + 9 * level)) & 511
             pte = struct.unpack("<Q", read_physical(table + 8 * index, 8))[0]
             bits = "".join(c if pte >> n & 1 else "-" for n, c in enumerate(PTE_BITS))
