@@ -60,12 +60,15 @@ debug: $(image) $(boot_files)
 
 pytest = PYTHONPATH=flash BUILD=$(BUILD) BOARD=$(BOARD) /usr/bin/python3 -m pytest test
 
-test: $(image) $(test_files)
+# Host tests first, then guests.
+test:
 	@flash/setup.sh run uboot test
+	@$(MAKE) unit $(image) $(test_files)
 	@$(pytest) -m 'not slow' $(PYTEST)
 
-test-full: $(image) $(test_files)
+test-full:
 	@flash/setup.sh clang run uboot test
+	@$(MAKE) unit $(image) $(test_files)
 	@$(pytest) $(PYTEST)
 
 c_files = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
