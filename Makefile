@@ -8,6 +8,7 @@ CPU     ?=
 APPEND  ?=
 INITRD  ?=
 FILES   ?=
+DISK    ?=
 BOOT    ?= sbi
 UBSAN   ?=
 LLVM    ?=
@@ -143,6 +144,7 @@ help:
 	@echo 'SMP= MEM= CPU=      harts, memory, QEMU CPU model ($(qemu_smp), $(qemu_mem), $(qemu_cpu))'
 	@echo 'APPEND="..."        words for the kernel command line'
 	@echo 'INITRD=file         another initramfs;  FILES=dir: the usual one with your files in it'
+	@echo 'DISK=file           a disk for virtio-blk, /dev/vda'
 	@echo 'BOOT=sbi|uboot      straight from OpenSBI, or through U-Boot from a disk'
 	@echo 'CC=clang  LLVM=1    build with clang, with clang and lld;  UBSAN=1: with the UB sanitizer'
 	@echo 'BUILD=dir  V=1      another output folder;  show the commands'

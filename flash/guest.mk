@@ -25,7 +25,7 @@ else ifneq ($(BOOT),sbi)
 $(error BOOT=$(BOOT): there are sbi and uboot)
 endif
 # What flash/qemu.py reads; make hands over APPEND with any quotes that are in it.
-export BUILD BOARD SMP MEM CPU BOOT APPEND
+export BUILD BOARD SMP MEM CPU BOOT APPEND DISK
 qemu_env = INITRD='$(initrd)'
 
 $(debian)/%/.fetched:

@@ -2,7 +2,7 @@
 """The one place that composes a QEMU command line: for make run, make debug and the tests.
 
 qemu.py run|debug|print|extlinux, with the Makefile's variables (BUILD BOARD BOOT SMP MEM CPU INITRD
-APPEND) in the environment. Tests import this file: Machine(smp=2, append="quiet").args().
+APPEND DISK) in the environment. Tests import this file: Machine(smp=2, append="quiet").args().
 """
 import os
 import re
@@ -47,10 +47,10 @@ class Machine:
         self.bios = bios or os.path.join(
             TOP, "build/debian/opensbi/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin")
         self.dtb = os.path.join(self.out, "board.dtb") if of_board.get("dts") else None
-        self.disk = disk
-        self.extra = list(extra)
+        self.disk = disk or env("DISK")
         if self.boot == "uboot":
             self.disk = disk or os.path.join(self.out, "disk.img")
+        self.extra = list(extra)
 
     def boot_kernel(self):
         """What QEMU loads after the firmware."""
