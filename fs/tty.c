@@ -15,6 +15,7 @@
 #include <lib/atomic.h>
 #include <linux/fcntl.h>
 #include <linux/major.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "devices_priv.h"
@@ -48,7 +49,7 @@ void tty_init_fields(struct tty *tty, const char *name, dev_t dev, const struct 
                      void *private)
 {
     memset(tty, 0, sizeof(*tty));
-    strlcpy(tty->name, name, sizeof(tty->name));
+    snprintf(tty->name, sizeof(tty->name), "%s", name);
     tty->dev = dev;
     tty->driver = driver;
     tty->private = private;

@@ -378,7 +378,9 @@ static bool tty_receive_signal(struct tty *tty, unsigned char c)
         return false;
     if (!tty_l(tty, NOFLSH)) {
         tty_ldisc_discard_input(tty);
+        tty_ldisc_flush_output(tty); // what the device can't take now is dropped
         tty->nr_output = 0;
+        wait_queue_wake_all(&tty->writers);
     }
     if (tty_i(tty, IXON))
         tty_ldisc_start(tty);
