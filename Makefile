@@ -143,7 +143,7 @@ help:
 	@echo 'BOARD=$(BOARD)      one of: $(notdir $(patsubst %/,%,$(dir $(wildcard boards/*/board.mk))))'
 	@echo 'SMP= MEM= CPU=      harts, memory, QEMU CPU model ($(qemu_smp), $(qemu_mem), $(qemu_cpu))'
 	@echo 'APPEND="..."        words for the kernel command line'
-	@echo 'INITRD=file         another initramfs;  FILES=dir: the usual one with your files in it'
+	@echo 'INITRD=file         another initramfs, or none;  FILES=dir: your files in the usual one'
 	@echo 'DISK=file           a disk for virtio-blk, /dev/vda'
 	@echo 'BOOT=sbi|uboot      straight from OpenSBI, or through U-Boot from a disk'
 	@echo 'CC=clang  LLVM=1    build with clang, with clang and lld;  UBSAN=1: with the UB sanitizer'

@@ -4,7 +4,8 @@ firmware_files := $(debian)/opensbi/.fetched
 initramfs      := $(out)/initramfs.cpio
 initrd         := $(or $(INITRD),$(initramfs))
 disk           := $(out)/disk.img
-boot_files     := $(firmware_files) $(initrd)
+initrd_file    := $(filter-out none,$(initrd))
+boot_files     := $(firmware_files) $(initrd_file)
 test_files     := $(firmware_files) $(initramfs)
 # The board's own device tree, where the firmware has none.
 ifneq ($(dts),)
@@ -48,7 +49,7 @@ $(out)/extlinux.conf: FORCE
 	@mkdir -p $(@D)
 	@$(qemu_env) flash/qemu.py extlinux | cmp -s - $@ || $(qemu_env) flash/qemu.py extlinux > $@
 
-$(disk): $(out)/extlinux.conf $(image) $(initrd) flash/disk.sh
+$(disk): $(out)/extlinux.conf $(image) $(initrd_file) flash/disk.sh
 	@flash/setup.sh uboot
 	$(call say,DISK,$@)
-	$(Q)flash/disk.sh $@ $(out)/extlinux.conf $(image) $(initrd)
+	$(Q)flash/disk.sh $@ $(out)/extlinux.conf $(image) $(initrd_file)

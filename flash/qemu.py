@@ -40,9 +40,11 @@ class Machine:
         self.mem = mem or env("MEM") or of_board["qemu_mem"]
         self.cpu = cpu or env("CPU") or of_board["qemu_cpu"]
         self.append = append if append is not None else env("APPEND") or ""
-        # An empty initrd means none at all.
+        # An empty initrd, or INITRD=none, means none at all: the rescue init inside the kernel.
         self.initrd = initrd if initrd is not None else (
             env("INITRD") or os.path.join(self.out, "initramfs.cpio"))
+        if self.initrd == "none":
+            self.initrd = ""
         self.kernel = kernel or os.path.join(self.out, "Image")
         self.bios = bios or os.path.join(
             TOP, "build/debian/opensbi/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin")
@@ -83,8 +85,9 @@ class Machine:
 
     def extlinux(self):
         """extlinux.conf for the same boot through U-Boot."""
-        lines = ["timeout 1", "default vireo", "label vireo", "    kernel /Image",
-                 "    initrd /initrd"]
+        lines = ["timeout 1", "default vireo", "label vireo", "    kernel /Image"]
+        if self.initrd:
+            lines.append("    initrd /initrd")
         if self.append:  # U-Boot rejects an empty one
             lines.append("    append " + self.append)
         return "\n".join(lines) + "\n"
