@@ -43,8 +43,8 @@ static int device_register(bool block, const struct device *device)
     *d = *device;
 
     mutex_lock(&device_lock);
-    int err = -EEXIST;
-    if (device_find(block, d->dev) == NULL)
+    int err = device_find(block, d->dev) != NULL ? -EEXIST : 0;
+    if (err == 0 && d->name != NULL)
         err = devtmpfs_add(d->name, d->mode | (block ? S_IFBLK : S_IFCHR), d->dev);
     if (err == 0) {
         struct device **end = &device_lists[block];
@@ -93,7 +93,7 @@ int blkdev_find(dev_t dev, const struct file_ops **ops, void **private)
 bool device_at(bool block, unsigned int index, const char **name, dev_t *dev)
 {
     const struct device *d = atomic_load_acquire(&device_lists[block]);
-    while (d != NULL && index-- > 0)
+    while (d != NULL && (d->name == NULL || index-- > 0))
         d = atomic_load_acquire(&d->next);
     if (d == NULL)
         return false;

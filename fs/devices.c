@@ -112,4 +112,5 @@ void devices_init(const struct device_random *random)
             log_err("no memory for /dev/%s", devices[i].name);
     kmsg_init();
     tty_init();
+    pty_init();
 }

@@ -6,3 +6,4 @@ void pipe_init(void);    // pipe.c
 void eventfd_init(void); // eventfd.c
 void kmsg_init(void);    // kmsg.c
 void tty_init(void);     // tty.c: /dev/tty, /dev/console
+void pty_init(void);     // pty.c: /dev/ptmx, devpts

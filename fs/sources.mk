@@ -13,3 +13,4 @@ sources += fs/block.c
 sources += fs/tty.c
 sources += fs/tty_ldisc.c
 sources += fs/tty_ioctl.c
+sources += fs/pty.c

@@ -61,6 +61,18 @@ void tty_init_fields(struct tty *tty, const char *name, dev_t dev, const struct 
     tty_ldisc_init(tty);
 }
 
+void tty_reset(struct tty *tty)
+{
+    tty_discard_raw(tty);
+    mutex_lock(&tty->lock);
+    tty_ldisc_init(tty);
+    tty->winsize = (struct winsize){0};
+    tty->session = tty->group = 0;
+    tty->throttled = false;
+    atomic_store(&tty->hung_up, false);
+    mutex_unlock(&tty->lock);
+}
+
 int tty_register(struct tty *tty, const char *name, dev_t dev, const struct tty_driver *driver,
                  void *private)
 {
@@ -155,6 +167,8 @@ static void tty_work(struct tty *tty)
         tty_ldisc_flush_output(tty);
         if (n != 0 && tty_has_input(tty))
             wait_queue_wake_all(&tty->readers);
+        if (n != 0 && tty->driver->input_taken != NULL)
+            tty->driver->input_taken(tty);
     } while (n != 0);
     mutex_unlock(&tty->lock);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the three parts of the terminal share: tty.c (files, reading and writing, the thread),
-// tty_ldisc.c (the line discipline: pure logic over struct tty), tty_ioctl.c.
+// What the parts of the terminal share: tty.c (files, reading and writing, the thread), tty_ldisc.c
+// (the line discipline: pure logic over struct tty), tty_ioctl.c, and pty.c.
 #pragma once
 
 #include <fs/tty.h>
@@ -42,6 +42,7 @@ extern const struct tty_jobs *tty_jobs;
 extern const struct file_ops tty_file_ops, tty_console_ops;
 void tty_init_fields(struct tty *tty, const char *name, dev_t dev, const struct tty_driver *driver,
                      void *private);
+void tty_reset(struct tty *tty); // as new, to be used again; it may still be on the work list
 // Second half of an open on `tty`: may become the controlling terminal. 0 or -errno.
 int tty_open_file(struct file *file, struct tty *tty);
 void tty_kick(struct tty *tty); // there may be work for the thread

@@ -11,8 +11,8 @@
 #define DEV_MAJOR(dev) ((unsigned int)(((dev) >> 8) & 0xfff))
 #define DEV_MINOR(dev) ((unsigned int)(((dev)&0xff) | (((dev) >> 12) & ~0xffULL)))
 
-// Boot or driver probe. `name` appears in /dev (devtmpfs) and stays; may hold one '/'. ops, too,
-// stay for ever. 0, -EEXIST or -ENOMEM. May sleep.
+// Boot or driver probe. `name` appears in /dev (devtmpfs) and stays; may hold one '/'; NULL: the
+// node is somebody else's business. ops, too, stay for ever. 0, -EEXIST or -ENOMEM. May sleep.
 int chrdev_register(const char *name, dev_t dev, mode_t mode, const struct file_ops *ops,
                     void *private);
 // ops of a character device, -ENXIO when nobody registered it. The opener sets file->ops and
@@ -23,8 +23,8 @@ int blkdev_register(const char *name, dev_t dev, mode_t mode, const struct file_
                     void *private);
 int blkdev_find(dev_t dev, const struct file_ops **ops, void **private);
 
-// Walk the devices of one kind in the order of registration: the index-th, false past the end. For
-// /proc/devices and /sys.
+// Walk the named devices of one kind in the order of registration: the index-th, false past the
+// end. For /proc/devices and /sys.
 bool device_at(bool block, unsigned int index, const char **name, dev_t *dev);
 
 // An unused device number of major 0, for a super block.

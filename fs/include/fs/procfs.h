@@ -27,6 +27,7 @@ struct proc_file {
     int (*show)(struct text *t, uint64_t key);
     // Writable files: a whole write. NULL: -EACCES.
     ssize_t (*store)(uint64_t key, const char *data, size_t n);
+    dev_t (*device)(uint64_t key); // device nodes: st_rdev
     // Links: text, and optionally the place itself.
     ssize_t (*readlink)(uint64_t key, char *buf, size_t size);
     int (*follow)(uint64_t key, struct path *path);

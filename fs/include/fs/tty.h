@@ -23,6 +23,8 @@ struct tty_driver {
     // How many bytes write() would take now without blocking; whoever makes room calls
     // tty_output_ready(). NULL: always any number.
     size_t (*room)(struct tty *tty);
+    // Input was taken out of the raw ring: there is room for tty_input(). NULL: nobody waits.
+    void (*input_taken)(struct tty *tty);
     // A file on it was opened or closed. NULL: nothing to do.
     int (*open)(struct tty *tty);
     void (*close)(struct tty *tty);
