@@ -11,6 +11,7 @@ unit_flags := -std=gnu11 -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer -fno-stric
 unit_libfdt := $(patsubst %,$(unit_out)/external/dtc/libfdt/%.o,$(libfdt) fdt_empty_tree)
 unit_zlib   := $(patsubst %,$(unit_out)/external/zlib/%.o,$(zlib) deflate trees)
 
+unit_sources_arch/tlb_test     := test/unit/arch/hart_model.c test/unit/arch/tlb_model.c
 unit_sources_lib/cpio_test    := lib/cpio.c
 unit_sources_lib/dt_test      := lib/dt.c lib/dt_system.c
 unit_objects_lib/dt_test      := $(unit_libfdt)
