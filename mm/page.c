@@ -16,7 +16,7 @@
 
 #include "page_priv.h"
 
-#define HART_CACHE_MAX 64
+#define HART_CACHE_MAX 63 // the structure is 512 bytes then
 #define HART_BATCH     32
 
 // Pages of the kernel's reserve: user memory isn't served from the last ones, so that the kernel
@@ -33,7 +33,7 @@ static struct {
 } buddy;
 
 struct hart_cache {
-    unsigned int count;
+    uint64_t count;
     struct page *pages[HART_CACHE_MAX];
 } __attribute__((aligned(64)));
 
@@ -55,6 +55,26 @@ void page_clear(void *linear)
 void page_copy(void *linear_dst, const void *linear_src)
 {
     memcpy(linear_dst, linear_src, PAGE_SIZE);
+}
+
+struct page *page_of_other(paddr_t pa)
+{
+    for (unsigned int i = 1; i < page_nr_ranges; i++) {
+        const struct page_range *r = &page_ranges[i];
+        if (pa - r->start < r->size)
+            return r->pages + ((pa - r->start) >> PAGE_SHIFT);
+    }
+    return NULL;
+}
+
+paddr_t page_address_other(const struct page *p)
+{
+    for (unsigned int i = 1; i < page_nr_ranges; i++) {
+        const struct page_range *r = &page_ranges[i];
+        if (p >= r->pages && p < r->pages + (r->size >> PAGE_SHIFT))
+            return r->start + ((paddr_t)(p - r->pages) << PAGE_SHIFT);
+    }
+    panic("%p is no page", (const void *)p);
 }
 
 paddr_t page_to_phys(const struct page *p)
@@ -143,27 +163,14 @@ static void hart_cache_refill(struct hart_cache *cache)
 }
 
 // Interrupts off. The coldest pages go, the most recent stay.
-static void hart_cache_drain(struct hart_cache *cache, unsigned int nr)
+static __attribute__((noinline)) void hart_cache_drain(struct hart_cache *cache, uint64_t nr)
 {
     spin_lock(&buddy.lock);
-    for (unsigned int i = 0; i < nr; i++)
+    for (uint64_t i = 0; i < nr; i++)
         buddy_free_locked(cache->pages[i], 0);
     spin_unlock(&buddy.lock);
     cache->count -= nr;
     memmove(cache->pages, cache->pages + nr, cache->count * sizeof(cache->pages[0]));
-}
-
-static struct page *page_alloc_single(void)
-{
-    irq_flags_t flags = irq_save();
-    struct hart_cache *cache = &hart_caches[hart_self()->cpu];
-    struct page *p = NULL;
-    if (unlikely(cache->count == 0))
-        hart_cache_refill(cache);
-    if (likely(cache->count > 0))
-        p = cache->pages[--cache->count];
-    irq_restore(flags);
-    return p;
 }
 
 static struct page *page_alloc_block(unsigned int order)
@@ -183,39 +190,74 @@ static struct page *page_alloc_block(unsigned int order)
     return p;
 }
 
-struct page *page_alloc(unsigned int order, unsigned int flags)
+static struct page *page_alloc_refill(void)
 {
-    ASSERT(order <= PAGE_ORDER_MAX);
-    if ((flags & PAGE_ALLOC_USER) && unlikely(atomic_load(&buddy.nr_free) < buddy.reserve))
-        return NULL;
-    struct page *p = order == 0 ? page_alloc_single() : page_alloc_block(order);
-    if (unlikely(!p))
-        return NULL;
+    irq_flags_t flags = irq_save();
+    struct hart_cache *cache = &hart_caches[hart_self()->cpu];
+    struct page *p = NULL;
+    if (cache->count == 0)
+        hart_cache_refill(cache);
+    if (cache->count > 0)
+        p = cache->pages[--cache->count];
+    irq_restore(flags);
+    return p;
+}
+
+static inline void page_born(struct page *p)
+{
     p->refs = 1;
     p->flags = 0;
     p->object = NULL;
     p->private = 0;
-    if (flags & PAGE_ALLOC_ZERO) {
-        char *linear = page_to_virt(p);
-        for (size_t i = 0; i < 1UL << order; i++)
-            page_clear(linear + (i << PAGE_SHIFT));
-    }
+}
+
+static __attribute__((noinline)) struct page *page_alloc_slow(unsigned int order,
+                                                              unsigned int flags)
+{
+    ASSERT(order <= PAGE_ORDER_MAX);
+    if ((flags & PAGE_ALLOC_USER) && atomic_load(&buddy.nr_free) < buddy.reserve)
+        return NULL;
+    struct page *p = order == 0 ? page_alloc_refill() : page_alloc_block(order);
+    if (!p)
+        return NULL;
+    page_born(p);
+    char *linear = page_to_virt(p);
+    for (size_t i = 0; (flags & PAGE_ALLOC_ZERO) && i < 1UL << order; i++)
+        page_clear(linear + (i << PAGE_SHIFT));
     return p;
 }
 
-static void page_free(struct page *p)
+// The usual case costs a few loads and stores: a single page that this hart has at hand.
+struct page *page_alloc(unsigned int order, unsigned int flags)
+{
+    irq_flags_t irq = irq_save();
+    struct hart_cache *cache = &hart_caches[hart_self()->cpu];
+    if (unlikely(order != 0 || cache->count == 0 || atomic_load(&buddy.nr_free) < buddy.reserve)) {
+        irq_restore(irq);
+        return page_alloc_slow(order, flags);
+    }
+    struct page *p = cache->pages[--cache->count];
+    irq_restore(irq);
+    page_born(p);
+    if (flags & PAGE_ALLOC_ZERO)
+        page_clear(phys_to_virt(page_address(p)));
+    return p;
+}
+
+static __attribute__((noinline)) void page_free_block(struct page *p)
+{
+    irq_flags_t flags = spin_lock_irqsave(&buddy.lock);
+    buddy_free_locked(p, p->order);
+    spin_unlock_irqrestore(&buddy.lock, flags);
+}
+
+static inline void page_free_single(struct page *p)
 {
     irq_flags_t flags = irq_save();
-    if (likely(p->order == 0)) {
-        struct hart_cache *cache = &hart_caches[hart_self()->cpu];
-        if (unlikely(cache->count == HART_CACHE_MAX))
-            hart_cache_drain(cache, HART_BATCH);
-        cache->pages[cache->count++] = p;
-    } else {
-        spin_lock(&buddy.lock);
-        buddy_free_locked(p, p->order);
-        spin_unlock(&buddy.lock);
-    }
+    struct hart_cache *cache = &hart_caches[hart_self()->cpu];
+    cache->pages[cache->count++] = p;
+    if (unlikely(cache->count == HART_CACHE_MAX))
+        hart_cache_drain(cache, HART_BATCH);
     irq_restore(flags);
 }
 
@@ -229,10 +271,13 @@ void page_put(struct page *p)
 {
     uint32_t before = __atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL);
     ASSERT(before != 0);
-    if (before == 1) {
-        ASSERT(p->kind == PAGE_USED);
-        page_free(p);
-    }
+    if (before > 1)
+        return;
+    ASSERT(p->kind == PAGE_USED);
+    if (likely(p->order == 0))
+        page_free_single(p);
+    else
+        page_free_block(p);
 }
 
 // Give reserved pages to the allocator in the largest aligned blocks. [start, end) inside one
@@ -281,6 +326,7 @@ void page_init(void)
         uint64_t bytes = ((r->end - r->start) >> PAGE_SHIFT) * sizeof(struct page);
         // Zeroed: kind is PAGE_RESERVED, no references.
         r->pages = phys_to_virt(page_early_alloc_pages(DIV_ROUND_UP(bytes, PAGE_SIZE)));
+        r->size = r->end - r->start;
     }
     for (unsigned int i = 0; i < page_early_nr_free(); i++) {
         page_early_free_range(i, &start, &end);

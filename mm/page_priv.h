@@ -10,6 +10,7 @@
 // Contiguous RAM and the array that describes it. Filled at boot, constant after.
 struct page_range {
     paddr_t start, end; // page-aligned, half-open
+    uint64_t size;      // end - start once the array is there, 0 before
     struct page *pages;
 };
 
@@ -25,25 +26,23 @@ void page_early_free_range(unsigned int index, paddr_t *start, paddr_t *end);
 // Contiguous, zeroed; panics when there is none.
 paddr_t page_early_alloc_pages(uint64_t nr_pages);
 
+struct page *page_of_other(paddr_t pa);
+paddr_t page_address_other(const struct page *p);
+
+// Most machines have one range: it is tried in line, the others by a call.
 static inline struct page *page_of(paddr_t pa)
 {
-    for (unsigned int i = 0; i < page_nr_ranges; i++) {
-        const struct page_range *r = &page_ranges[i];
-        if (pa - r->start < r->end - r->start)
-            return r->pages + ((pa - r->start) >> PAGE_SHIFT);
-    }
-    return NULL;
+    const struct page_range *r = &page_ranges[0];
+    uint64_t offset = pa - r->start;
+    return likely(offset < r->size) ? r->pages + (offset >> PAGE_SHIFT) : page_of_other(pa);
 }
 
 static inline paddr_t page_address(const struct page *p)
 {
-    for (unsigned int i = 0; i < page_nr_ranges; i++) {
-        const struct page_range *r = &page_ranges[i];
-        uint64_t index = (uint64_t)(p - r->pages);
-        if (index < (r->end - r->start) >> PAGE_SHIFT)
-            return r->start + (index << PAGE_SHIFT);
-    }
-    return 0;
+    const struct page_range *r = &page_ranges[0];
+    uint64_t offset = (uint64_t)((const char *)p - (const char *)r->pages) / sizeof(*p)
+                      << PAGE_SHIFT;
+    return likely(offset < r->size) ? r->start + offset : page_address_other(p);
 }
 
 void page_account_slab(int nr);

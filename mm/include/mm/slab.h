@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Slabs: caches of equal objects inside pages, and kmalloc over power-of-two caches. Memory is in
-// the linear map, 16-byte aligned (sizes from a page up: page-aligned). Never sleep; NULL when out of
-// memory.
+// the linear map, 16-byte aligned (sizes from a page up: page-aligned). Never sleep; NULL when out
+// of memory.
 #pragma once
 
 #include <lib/types.h>
@@ -18,5 +18,5 @@ void slab_init(void);
 void *kmalloc(size_t size_bytes); // up to 4 MiB
 void *kzalloc(size_t size_bytes);
 void *krealloc(void *p, size_t size_bytes); // NULL p: kmalloc; on failure p stays
-void kfree(void *p); // NULL is fine
+void kfree(void *p);                        // NULL is fine
 char *kstrdup(const char *s);

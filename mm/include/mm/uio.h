@@ -14,10 +14,10 @@ struct uio_segment {
 struct uio {
     const struct uio_segment *segments;
     unsigned int nr_segments;
-    unsigned int index;   // segment we are in
-    size_t offset;        // inside it
-    size_t left;          // bytes left over all
-    bool kernel;          // segments are kernel addresses
+    unsigned int index; // segment we are in
+    size_t offset;      // inside it
+    size_t left;        // bytes left over all
+    bool kernel;        // segments are kernel addresses
 };
 
 void uio_init_user(struct uio *u, const struct uio_segment *segments, unsigned int nr);
