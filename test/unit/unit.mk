@@ -19,8 +19,9 @@ unit_sources_lib/inflate_test := lib/inflate.c
 unit_objects_lib/inflate_test := $(unit_zlib)
 unit_sources_lib/rbtree_test  := lib/rbtree.c
 unit_fs                       := test/unit/fs/fs_host.c mm/uio.c
-unit_sources_fs/pipe_test     := $(unit_fs) fs/pipe.c fs/pipe_fifo.c
-unit_sources_fs/tty_test      := $(unit_fs) fs/tty.c fs/tty_ldisc.c fs/tty_ioctl.c
+unit_sources_fs/pipe_test     := $(unit_fs) fs/poll.c fs/pipe.c fs/pipe_fifo.c
+unit_sources_fs/poll_test     := $(unit_fs) fs/poll.c
+unit_sources_fs/tty_test      := $(unit_fs) fs/poll.c fs/tty.c fs/tty_ldisc.c fs/tty_ioctl.c
 
 # A TLB and allocators that tell: see host.h.
 unit_wrap  := $(foreach f,page_alloc page_put slab_alloc slab_zalloc,-Wl,--wrap=$(f))
