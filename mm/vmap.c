@@ -98,14 +98,19 @@ vaddr_t vmap_stack_alloc(void)
     return stack;
 }
 
-void vmap_stack_free(vaddr_t stack)
+bool vmap_stack_recycle(vaddr_t stack)
 {
     irq_flags_t flags = spin_lock_irqsave(&stack_cache_lock);
     bool cached = nr_stacks_cached < STACKS_CACHED;
     if (cached)
         stack_cache[nr_stacks_cached++] = stack;
     spin_unlock_irqrestore(&stack_cache_lock, flags);
-    if (cached)
+    return cached;
+}
+
+void vmap_stack_free(vaddr_t stack)
+{
+    if (vmap_stack_recycle(stack))
         return;
     unsigned int slot = (unsigned int)((stack - VMAP_BASE) / STACK_SLOT);
     mutex_lock(&vmap_lock);

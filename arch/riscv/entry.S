@@ -207,8 +207,8 @@ thread_switch:
     ret
 
 // Where a new thread begins: s1 entry, s2 its argument; s0 is 0, the end of a backtrace.
-    .global thread_start
-thread_start:
+    .global thread_entry
+thread_entry:
     mv a0, s2
     jalr s1
     unimp

@@ -24,7 +24,7 @@ void arch_thread_init(struct arch_thread *t, vaddr_t stack_base, void (*entry)(v
     // A kernel thread has a frame too: all zero, it says that no unit is on.
     struct trap_frame *frame = arch_thread_frame(t);
     memset(frame, 0, sizeof(*frame));
-    t->context.ra = (uintptr_t)thread_start;
+    t->context.ra = (uintptr_t)thread_entry;
     t->context.sp = (uintptr_t)frame;
     t->context.s[1] = (uintptr_t)entry;
     t->context.s[2] = (uintptr_t)arg;
@@ -76,6 +76,16 @@ void arch_thread_reset_user(void)
     irq_restore(flags);
     memset(&self->fpu, 0, sizeof(self->fpu));
     arch_thread_destroy(self);
+}
+
+// Out of line: callers read tp again afterwards.
+__attribute__((noinline)) void arch_thread_adopt(struct arch_thread *t)
+{
+    irq_flags_t flags = irq_save();
+    *t = *arch_thread_self();
+    t->hart->idle = t;
+    __asm__ volatile("mv tp, %0" ::"r"(t) : "memory");
+    irq_restore(flags);
 }
 
 struct arch_thread *arch_thread_switch(struct arch_thread *prev, struct arch_thread *next)

@@ -5,5 +5,5 @@
 #include <arch/thread.h>
 
 struct arch_thread *thread_switch(struct arch_thread *prev, struct arch_thread *next);
-void thread_start(void);
+void thread_entry(void);
 void trap_entry(void);

@@ -1,22 +1,2 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Names: core/sys_path.c, core/sys_attributes.c.
-SYSCALL2(__NR_getcwd, sys_getcwd, vaddr_t, size_t)
-SYSCALL4(__NR_mknodat, sys_mknodat, int, vaddr_t, mode_t, unsigned int)
-SYSCALL3(__NR_mkdirat, sys_mkdirat, int, vaddr_t, mode_t)
-SYSCALL3(__NR_unlinkat, sys_unlinkat, int, vaddr_t, int)
-SYSCALL3(__NR_symlinkat, sys_symlinkat, vaddr_t, int, vaddr_t)
-SYSCALL5(__NR_linkat, sys_linkat, int, vaddr_t, int, vaddr_t, int)
-SYSCALL2(__NR_statfs, sys_statfs, vaddr_t, vaddr_t)
-SYSCALL2(__NR_truncate, sys_truncate, vaddr_t, off_t)
-SYSCALL3(__NR_faccessat, sys_faccessat, int, vaddr_t, int)
-SYSCALL1(__NR_chdir, sys_chdir, vaddr_t)
-SYSCALL1(__NR_fchdir, sys_fchdir, int)
-SYSCALL3(__NR_fchmodat, sys_fchmodat, int, vaddr_t, mode_t)
-SYSCALL5(__NR_fchownat, sys_fchownat, int, vaddr_t, uid_t, gid_t, int)
-SYSCALL4(__NR_readlinkat, sys_readlinkat, int, vaddr_t, vaddr_t, int)
-SYSCALL4(__NR_newfstatat, sys_newfstatat, int, vaddr_t, vaddr_t, int)
-SYSCALL4(__NR_utimensat, sys_utimensat, int, vaddr_t, vaddr_t, int)
-SYSCALL1(__NR_umask, sys_umask, mode_t)
-SYSCALL5(__NR_renameat2, sys_renameat2, int, vaddr_t, int, vaddr_t, unsigned int)
-SYSCALL5(__NR_statx, sys_statx, int, vaddr_t, int, unsigned int, vaddr_t)
-SYSCALL4(__NR_faccessat2, sys_faccessat2, int, vaddr_t, int, int)
+// Names: core/sys_path*.c.

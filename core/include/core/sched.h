@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The scheduler: per-hart run queues; SCHED_FIFO/RR above SCHED_OTHER/BATCH (fair by weighted virtual
-// run time, nice -20..19) above SCHED_IDLE; affinity, balancing, idle in wfi. sched(7).
+// The scheduler: per-hart run queues; SCHED_FIFO/RR above SCHED_OTHER/BATCH (fair by weighted
+// virtual run time, nice -20..19) above SCHED_IDLE; affinity, balancing, idle in wfi. sched(7).
 // Lock order: run queues by cpu number; below every other lock but the timer queue's.
 #pragma once
 
@@ -10,21 +10,25 @@
 
 struct thread;
 
-struct sched_entity { // guarded by the lock of the run queue it is on (cpu)
-    struct rb_node node;        // fair queue
-    struct list_node rt_node;   // real-time queue
-    unsigned int policy;        // SCHED_*
-    int rt_priority;            // 1..99, 0 for normal classes
+struct sched_entity {         // guarded by the lock of the run queue it is on (cpu)
+    struct rb_node node;      // fair queue
+    struct list_node rt_node; // real-time queue
+    unsigned int policy;      // SCHED_*
+    int rt_priority;          // 1..99, 0 for normal classes
     int nice;
-    uint64_t vruntime;
-    uint64_t slice_start_ns, slice_left_ns, last_account_ns;
-    cpu_t cpu;
-    uint64_t affinity; // bit per cpu
-    bool queued;
+    uint32_t weight, weight_inverse; // of policy and nice; 2^32 / weight
+    uint64_t vruntime;               // weighted ns; relative to its queue's minimum
+    uint64_t slice_left_ns;          // 0: to be refilled
+    cpu_t cpu;                       // whose queue it is on, runs on, or ran on last
+    uint64_t affinity;               // bit per cpu
+    bool queued;                     // in a queue; the running thread isn't
+    bool yielding;                   // goes to the tail although its slice isn't used up
+    uint32_t samples[2];             // ticks that met it in the kernel, in user mode
 };
 
-void sched_init(void);      // boot hart; the calling context becomes its idle thread
-void sched_init_hart(void); // on each other hart's idle thread
+void sched_init(void); // boot hart; the calling context becomes its idle thread
+// Bring up the other harts, each with an idle thread. How many harts are online.
+cpu_t sched_start_harts(void);
 __noreturn void sched_idle_loop(void);
 
 void sched_start(struct thread *t); // first time runnable

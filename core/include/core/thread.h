@@ -58,6 +58,7 @@ struct thread {
     struct signal_thread signal; // mask, pending, alternate stack
     struct restart restart;
 
+    void *kernel_arg; // of a kernel thread's entry
     // What the thread does on its first run, interrupts on, before it leaves for user mode.
     void (*first_run)(struct thread *t);
     vaddr_t set_child_tid;   // CLONE_CHILD_SETTID: for first_run
@@ -75,6 +76,8 @@ static inline struct thread *thread_self(void)
 {
     return (struct thread *)arch_thread_self();
 }
+
+extern struct cred kernel_cred; // of kernel threads and of init: root with every capability
 
 void thread_init(void);
 // A kernel thread, runnable. NULL: no memory.
@@ -96,6 +99,7 @@ __noreturn void thread_exit_self(void);
 void thread_get(struct thread *t);
 void thread_put(struct thread *t);
 struct thread *thread_find(pid_t tid); // with a reference, or NULL
+unsigned int thread_count(void);       // in all, user and kernel
 // tids and pids share one space.
 pid_t tid_alloc(void); // or -EAGAIN
 void tid_free(pid_t tid);

@@ -9,6 +9,8 @@ void vmap_init(void);
 // out of memory. Stacks are cached for reuse: freeing doesn't flush.
 vaddr_t vmap_stack_alloc(void);
 void vmap_stack_free(vaddr_t stack);
+// The part that never sleeps: keep it for reuse. False: enough are kept, vmap_stack_free() it.
+bool vmap_stack_recycle(vaddr_t stack);
 // True if addr lies in a guard page of a stack (for the overflow message).
 bool vmap_is_guard(vaddr_t addr);
 // Registers [pa, pa + size), RW, not executable. NULL on failure. Stays for ever.

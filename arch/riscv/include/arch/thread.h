@@ -77,6 +77,8 @@ struct hart *hart_of_cpu(cpu_t cpu);
 // [stack_base, stack_base + KERNEL_STACK_SIZE), interrupts off. entry never returns, but may leave
 // by thread_enter_user().
 void arch_thread_init(struct arch_thread *t, vaddr_t stack_base, void (*entry)(void *), void *arg);
+// The calling context, which booted on a thread of arch's own, goes on as `t`. Once, boot hart.
+void arch_thread_adopt(struct arch_thread *t);
 // Drop what arch allocated for it (V state). `t` doesn't run any more.
 void arch_thread_destroy(struct arch_thread *t);
 // The frame of its entry from user mode.

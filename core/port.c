@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What arch/riscv asks of core (arch/port.h) about traps and memory. System calls: syscall.c;
+// timer: timer.c; interrupts: irq.c, sched.c; boot: main.c.
+#include <arch/csr.h>
+#include <arch/port.h>
+#include <arch/thread.h>
+#include <core/process.h>
+#include <core/sched.h>
+#include <core/signal.h>
+#include <errno.h>
+#include <lib/atomic.h>
+#include <mm/slab.h>
+#include <mm/vm_map.h>
+
+static struct vm_fault_result fault_resolve(vaddr_t addr, enum vm_access access)
+{
+    struct thread *self = thread_self();
+    self->minor_faults++;
+    return vm_map_fault(self->process->map, addr, access);
+}
+
+void port_user_fault(struct trap_frame *frame, vaddr_t addr, enum vm_access access)
+{
+    struct vm_fault_result r = fault_resolve(addr, access);
+    if (unlikely(r.signal != 0))
+        signal_force_self(r.signal, r.code, addr);
+}
+
+int port_uaccess_fault(vaddr_t addr, enum vm_access access)
+{
+    struct process *p = process_self();
+    if (!p->map)
+        return -EFAULT;
+    struct vm_fault_result r = fault_resolve(addr, access);
+    if (r.signal == SIGKILL) // out of memory: it ends with the call
+        signal_force_self(r.signal, r.code, addr);
+    return r.signal == 0 ? 0 : -EFAULT;
+}
+
+void port_user_exception(struct trap_frame *frame)
+{
+    switch (frame->cause) {
+    case SCAUSE_ILLEGAL:
+        signal_force_self(SIGILL, ILL_ILLOPC, frame->pc);
+        break;
+    case SCAUSE_BREAKPOINT:
+        signal_force_self(SIGTRAP, TRAP_BRKPT, frame->pc);
+        break;
+    case SCAUSE_FETCH_MISALIGNED:
+    case SCAUSE_LOAD_MISALIGNED:
+    case SCAUSE_STORE_MISALIGNED:
+        signal_force_self(SIGBUS, BUS_ADRALN, frame->badaddr);
+        break;
+    default:
+        signal_force_self(SIGILL, ILL_ILLTRP, frame->pc);
+    }
+}
+
+void port_return_to_user(struct trap_frame *frame)
+{
+    // Acquire: what a sender did before he set a bit is seen; signal_deliver() clears its own.
+    uint32_t work = atomic_load_acquire(&thread_self()->arch.work);
+    if (work & THREAD_WORK_RESCHED)
+        sched_preempt();
+    if (work & (THREAD_WORK_SIGNAL | THREAD_WORK_RESTORE))
+        signal_deliver(frame);
+}
+
+void *port_alloc(size_t size_bytes)
+{
+    return kzalloc(size_bytes);
+}
+
+void port_free(void *p)
+{
+    kfree(p);
+}
