@@ -32,6 +32,9 @@ enum {
     SBI_BASE_MIMPID,
 };
 
+// A console that takes nothing this many times in a row is dead.
+#define SBI_BUSY_MAX 1000000
+
 enum { SBI_RFENCE_FENCE_I, SBI_RFENCE_SFENCE, SBI_RFENCE_SFENCE_ASID };
 enum { SBI_DBCN_WRITE, SBI_DBCN_READ, SBI_DBCN_WRITE_BYTE };
 
@@ -128,6 +131,7 @@ ssize_t sbi_console_write(const char *buf, size_t n)
     if (!info.has_dbcn)
         return sbi_console_write_legacy(buf, n);
     size_t done = 0;
+    unsigned int busy = 0;
     while (done < n) {
         vaddr_t va = (vaddr_t)buf + done;
         paddr_t pa;
@@ -138,6 +142,9 @@ ssize_t sbi_console_write(const char *buf, size_t n)
         if (r.error != 0)
             return done > 0 ? (ssize_t)done : sbi_errno(r.error);
         done += (size_t)r.value;
+        busy = r.value == 0 ? busy + 1 : 0;
+        if (busy > SBI_BUSY_MAX)
+            return (ssize_t)done;
     }
     return (ssize_t)done;
 }

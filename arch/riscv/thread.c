@@ -47,7 +47,7 @@ void trap_frame_init_user(struct trap_frame *frame, vaddr_t pc, vaddr_t sp)
     memset(frame, 0, sizeof(*frame));
     frame->pc = pc;
     frame->sp = sp;
-    frame->status = SSTATUS_SPIE;
+    frame->status = SSTATUS_SPIE | SSTATUS_UXL;
     frame->cause = TRAP_CAUSE_NONE;
 }
 
