@@ -9,15 +9,13 @@
 #include <arch/csr.h>
 #include <generated/offsets.h>
 
-// Every register but sp and tp. s0 and a0.. are contiguous in the frame (arch/trap.h).
-.macro for_each_register op
+// What a C function may change, but for sp and tp (psABI, "Integer Register Convention").
+.macro for_each_temporary op
     \op ra, FRAME_RA(sp)
     \op gp, FRAME_GP(sp)
     \op t0, FRAME_T0(sp)
     \op t1, FRAME_T1(sp)
     \op t2, FRAME_T2(sp)
-    \op s0, FRAME_S0(sp)
-    \op s1, FRAME_S1(sp)
     \op a0, FRAME_A0(sp)
     \op a1, FRAME_A0 + 8(sp)
     \op a2, FRAME_A0 + 16(sp)
@@ -26,6 +24,15 @@
     \op a5, FRAME_A0 + 40(sp)
     \op a6, FRAME_A0 + 48(sp)
     \op a7, FRAME_A0 + 56(sp)
+    \op t3, FRAME_T3(sp)
+    \op t4, FRAME_T3 + 8(sp)
+    \op t5, FRAME_T3 + 16(sp)
+    \op t6, FRAME_T3 + 24(sp)
+.endm
+
+.macro for_each_saved op
+    \op s0, FRAME_S0(sp)
+    \op s1, FRAME_S1(sp)
     \op s2, FRAME_S2(sp)
     \op s3, FRAME_S2 + 8(sp)
     \op s4, FRAME_S2 + 16(sp)
@@ -36,10 +43,20 @@
     \op s9, FRAME_S2 + 56(sp)
     \op s10, FRAME_S2 + 64(sp)
     \op s11, FRAME_S2 + 72(sp)
-    \op t3, FRAME_T3(sp)
-    \op t4, FRAME_T3 + 8(sp)
-    \op t5, FRAME_T3 + 16(sp)
-    \op t6, FRAME_T3 + 24(sp)
+.endm
+
+.macro for_each_register op
+    for_each_temporary \op
+    for_each_saved \op
+.endm
+
+// sstatus, sepc and sscratch as user mode needs them.
+.macro load_user_csrs
+    ld t0, FRAME_STATUS(sp)
+    ld t1, FRAME_PC(sp)
+    csrw sstatus, t0
+    csrw sepc, t1
+    csrw sscratch, tp
 .endm
 
     .section .entry.text, "ax"
@@ -71,17 +88,26 @@ trap_entry:
     csrsi sstatus, SSTATUS_SIE
     mv a0, sp
     call port_syscall
+    csrci sstatus, SSTATUS_SIE
+    lw t0, THREAD_WORK(tp)
+    bnez t0, user_work
+    // s0..s11 are as the program left them: C preserves them, and a call that sets others in the
+    // frame (execve, rt_sigreturn) changes cause, too (arch/trap.h).
+    ld t0, FRAME_CAUSE(sp)
+    li t1, SCAUSE_ECALL_USER
+    bne t0, t1, user_restore
+    load_user_csrs
+    for_each_temporary ld
+    ld tp, FRAME_TP(sp)
+    ld sp, FRAME_SP(sp)
+    sret
 
 user_return:
     csrci sstatus, SSTATUS_SIE
     lw t0, THREAD_WORK(tp)
     bnez t0, user_work
 user_restore:
-    ld t0, FRAME_STATUS(sp)
-    ld t1, FRAME_PC(sp)
-    csrw sstatus, t0
-    csrw sepc, t1
-    csrw sscratch, tp
+    load_user_csrs
     for_each_register ld
     ld tp, FRAME_TP(sp)
     ld sp, FRAME_SP(sp)

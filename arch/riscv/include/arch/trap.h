@@ -15,7 +15,7 @@ struct trap_frame {
     uint64_t s2, s3, s4, s5, s6, s7, s8, s9, s10, s11;
     uint64_t t3, t4, t5, t6;
     uint64_t status;  // sstatus
-    uint64_t cause;   // scause; TRAP_CAUSE_NONE once a syscall must not restart
+    uint64_t cause;   // scause; TRAP_CAUSE_NONE once a syscall must not restart or set s0..s11
     uint64_t badaddr; // stval
     uint64_t orig_a0; // a0 at a syscall's entry, for restarts
 };
