@@ -7,6 +7,7 @@
 #include <arch/irq.h>
 #include <arch/log.h>
 #include <arch/mmu.h>
+#include <arch/panic.h>
 #include <arch/port.h>
 #include <arch/sbi.h>
 #include <arch/tlb.h>
@@ -58,6 +59,7 @@ static void boot_command_line(const void *fdt)
     dt_chosen_read(fdt, &chosen);
     log_info("Vireo %s on %s", VERSION_RELEASE, board->name);
     cmdline_parse(chosen.bootargs);
+    panic_set_timeout(cmdline.panic_seconds);
     if (cmdline.loglevel >= 0)
         log_set_console_level(cmdline.loglevel);
     log_info("command line: %s", cmdline.text);
@@ -94,6 +96,7 @@ static void boot_memory(const void *fdt, paddr_t fdt_base)
     slab_init();
     vmap_init();
     asid_init();
+    tlb_set_flush_pages(board->tlb_flush_pages);
     struct page_stats stats;
     page_stats(&stats);
     log_info("memory: %lu MiB, %lu KiB free, %u ASID bits", stats.total >> (20 - PAGE_SHIFT),

@@ -102,7 +102,8 @@ static void boot_map_linear(paddr_t start, paddr_t end, paddr_t from, paddr_t to
 
 void mmu_map_ram(paddr_t start, paddr_t end)
 {
-    ASSERT(IS_ALIGNED(start | end, PAGE_SIZE) && end <= LINEAR_SIZE);
+    ASSERT(IS_ALIGNED(start | end, PAGE_SIZE));
+    end = MIN(end, LINEAR_SIZE);
     paddr_t constant_start = kernel_image_paddr(__image_start);
     paddr_t constant_end = kernel_image_paddr(__data_start);
     boot_map_linear(start, end, 0, constant_start, PTE_R | PTE_W);
@@ -131,6 +132,7 @@ static int vmap_make_table(vaddr_t va)
     void *page = port_alloc(PAGE_SIZE);
     if (!page)
         return -ENOMEM;
+    ASSERT(IS_ALIGNED((uintptr_t)page, PAGE_SIZE));
     irq_flags_t flags = raw_lock(&kernel_lock);
     pte_t *middle = &table_of(root[pt_index(va, 2)])[pt_index(va, 1)];
     bool used = *middle == 0;
