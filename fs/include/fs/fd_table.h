@@ -5,15 +5,18 @@
 #include <fs/file.h>
 #include <sync/spinlock.h>
 
-#define FD_MAX 65536 // hard limit of RLIMIT_NOFILE
+#define FD_MAX    65536 // hard limit of RLIMIT_NOFILE
+#define FD_INLINE 64
 
 struct fd_table {
     struct refcount refs;
-    struct spinlock lock; // guards the rest
-    unsigned int size;    // slots allocated
+    struct spinlock lock; // guards the rest. While refs is 1 the only user may read without it
+    unsigned int size;    // slots allocated, a multiple of 64
     struct file **files;
     uint64_t *open_bits, *cloexec_bits;
     unsigned int first_free; // no free slot below it
+    struct file *inline_files[FD_INLINE];
+    uint64_t inline_open, inline_cloexec;
 };
 
 struct fd_table *fd_table_create(void); // NULL: no memory
@@ -27,8 +30,22 @@ void fd_table_close_on_exec(struct fd_table *t);
 int fd_install(struct fd_table *t, struct file *f, unsigned int min, uint64_t limit, bool cloexec);
 // dup2/dup3: replace what is at fd. 0, -EBADF (over limit), -ENOMEM.
 int fd_replace(struct fd_table *t, int fd, struct file *f, uint64_t limit, bool cloexec);
-// The file with a reference, or NULL.
+// The file with a reference, or NULL. Also files opened with O_PATH.
 struct file *fd_get(struct fd_table *t, int fd);
+
+// For the length of one system call of a thread that uses table `t` as its own: without touching
+// the file's count when nobody shares the table, so that nobody can close it meanwhile. `file` is
+// NULL when there is none.
+struct fd_ref {
+    struct file *file;
+    bool counted;
+};
+struct fd_ref fd_borrow(struct fd_table *t, int fd);
+static inline void fd_return(struct fd_ref r)
+{
+    if (r.counted)
+        file_put(r.file);
+}
 int fd_close(struct fd_table *t, int fd); // 0 or -EBADF
 int fd_close_range(struct fd_table *t, unsigned int first, unsigned int last, bool cloexec_only);
 int fd_get_cloexec(struct fd_table *t, int fd); // 0, 1 or -EBADF

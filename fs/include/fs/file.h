@@ -35,6 +35,8 @@ struct file {
     struct mutex position_lock; // serialises read/write/seek that use `offset`
     uint64_t offset;
     uint32_t flags; // O_* that fcntl(F_GETFL) shows; changed atomically
+    bool can_read, can_write; // as opened; neither with O_PATH
+    bool has_locks; // POSIX, OFD or flock locks may have been taken through it
     pid_t owner;    // F_SETOWN
     struct cred *cred; // of the opener
     void *private;
@@ -58,6 +60,39 @@ unsigned int file_poll(struct file *f, struct poll_table *table);
 // For exec and kernel users: n bytes at offset into a kernel buffer. Bytes read or -errno.
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, uint64_t offset);
 ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, uint64_t *offset);
+
+// Entries of a directory from the file's position on; see inode_ops.readdir. 0, -ENOTDIR, -ENOENT
+// (removed), or -errno of the file system.
+int file_readdir(struct file *f,
+                 bool (*fill)(void *ctx, const char *name, size_t length, ino_t ino,
+                              unsigned int type, uint64_t next),
+                 void *ctx);
+int file_truncate(struct file *f, uint64_t size); // ftruncate(2)
+int file_allocate(struct file *f, int mode, uint64_t offset, uint64_t size); // fallocate(2)
+int file_sync(struct file *f, bool data_only);
+// An unlinked tmpfs file of its own, for memfd_create(2).
+int file_create_memory(const char *name, int flags, struct cred *cred, struct file **file);
+
+// Files of an ordinary file system: what tmpfs uses, for others with a page cache.
+extern const struct file_ops directory_file_ops;
+// A new reference on `c`, and its end: a cred comes from kmalloc.
+void file_cred_put(struct cred *c);
+
+// fcntl(2) F_SETLK and so on. `owner` tells POSIX owners apart (the fd table) or is the file (OFD).
+struct file_lock_request {
+    int type;              // F_RDLCK, F_WRLCK, F_UNLCK
+    uint64_t start, end;   // half-open; end UINT64_MAX: to the end of the file
+    const void *owner;
+    pid_t pid;             // as F_GETLK shows: -1 for OFD locks
+};
+// 0, -EAGAIN (held by others and not `wait`), -EINTR, -EDEADLK, -ENOLCK (no memory).
+int file_lock_set(struct file *f, const struct file_lock_request *request, bool wait);
+// The first conflicting lock into *request; type F_UNLCK if there is none.
+void file_lock_test(struct file *f, struct file_lock_request *request);
+// flock(2): type F_RDLCK, F_WRLCK or F_UNLCK.
+int file_lock_flock(struct file *f, int type, bool wait);
+// A descriptor is closed: POSIX locks of `owner` on its inode go.
+void file_lock_closed(struct file *f, const void *owner);
 
 // How mm describes a mapped struct file (vm_map.h).
 extern const struct vm_file_ops file_vm_ops;
