@@ -17,7 +17,6 @@ struct mutex mount_lock = MUTEX_INIT(mount_lock);
 static struct list_node mounts = LIST_INIT(mounts); // mount_lock
 static struct mount *root_mount;
 struct mount *anonymous_mount;
-static uint32_t last_dev; // atomic
 
 static struct super_block *super_block_create(const struct file_system *type, const char *source,
                                               const char *options, int *error)
@@ -28,7 +27,7 @@ static struct super_block *super_block_create(const struct file_system *type, co
         return NULL;
     refcount_init(&sb->refs);
     sb->fs = type;
-    sb->dev = DEV_MAKE(0, atomic_add_fetch(&last_dev, 1));
+    sb->dev = dev_anonymous();
     *error = type->mount(sb, source, options);
     if (*error != 0) {
         kfree(sb);
@@ -225,18 +224,12 @@ void mount_detach_tree(struct mount *top)
     mount_put(top);
 }
 
-bool mount_is_root(const struct mount *m)
-{
-    return m == root_mount;
-}
-
 int mount_for_each(int (*fn)(void *ctx, const struct mount *m), void *ctx)
 {
     struct mount *m;
     int result = 0;
     mutex_lock(&mount_lock);
-    list_for_each_entry(m, &mounts, node)
-    {
+    list_for_each_entry (m, &mounts, node) {
         result = fn(ctx, m);
         if (result != 0)
             break;

@@ -7,7 +7,7 @@
 
 // Flags that a mount keeps and /proc/mounts shows.
 #define MOUNT_FLAGS                                                                                \
-    (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOSYMFOLLOW | MS_NOATIME | MS_NODIRATIME |   \
+    (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOSYMFOLLOW | MS_NOATIME | MS_NODIRATIME |  \
      MS_RELATIME | MS_STRICTATIME)
 
 extern struct mutex mount_lock;
@@ -22,4 +22,3 @@ struct mount *mount_clone(const struct path *path);
 int mount_detach_idle(struct mount *m, unsigned int expected_references);
 // Take `top` and all that is mounted below it out; it ends with its last user.
 void mount_detach_tree(struct mount *top);
-bool mount_is_root(const struct mount *m);

@@ -21,11 +21,11 @@ struct walk {
     const struct path_walk *start;
     unsigned int flags;
     unsigned int links;
-    unsigned int slot; // of the tree lock, held while walking
-    const char *next;  // what is still to be walked
-    char *buffer;      // next points into it once a link was followed
-    struct path here;  // valid under the tree lock
-    struct path pinned; // references that keep `here` over sleeping; mount NULL: none
+    unsigned int slot;    // of the tree lock, held while walking
+    const char *next;     // what is still to be walked
+    char *buffer;         // next points into it once a link was followed
+    struct path here;     // valid under the tree lock
+    struct path pinned;   // references that keep `here` over sleeping; mount NULL: none
     struct dentry *asked; // a reference on what the file system made up last
     struct path root;
     struct path base; // where it started, for PATH_BENEATH

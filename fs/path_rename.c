@@ -12,7 +12,7 @@
 
 #define MAY_WRITE 2u
 
-struct mutex rename_lock = MUTEX_INIT(rename_lock);
+static struct mutex rename_lock = MUTEX_INIT(rename_lock);
 
 struct rename {
     struct walk_result from, to;

@@ -3,8 +3,8 @@
 // names needs.
 //
 // The tree lock is a big-reader lock: a reader takes its own hart's spinlock, a writer all of them.
-// So walks on different harts share nothing, and hold it for a whole path without taking references;
-// it is never held over anything that sleeps.
+// So walks on different harts share nothing, and hold it for a whole path without taking
+// references; it is never held over anything that sleeps.
 #pragma once
 
 #include <fs/file.h>
@@ -25,7 +25,8 @@ uint32_t dentry_hash_name(const char *name, size_t length);
 struct dentry *dentry_find_hashed(const struct dentry *parent, const char *name, size_t length,
                                   uint32_t hash);
 // Give `from` the place and the name of `to`; `to` leaves the tree (its name's reference must then
-// be dropped if it had one) or, with `exchange`, gets the place of `from`. Both parents' locks held.
+// be dropped if it had one) or, with `exchange`, gets the place of `from`. Both parents' locks
+// held.
 void dentry_move(struct dentry *from, struct dentry *to, bool exchange);
 // The next child in directory order after position `cookie` (newest first), with a reference.
 bool dentry_is_ancestor(const struct dentry *ancestor, const struct dentry *d);
@@ -70,7 +71,8 @@ static inline bool path_is_read_only(const struct path *p)
 }
 // Right to add a name to a directory: -ENOENT (removed), -EACCES. Its lock is held.
 int path_may_create(const struct dentry *dir, const struct cred *cred);
-// Right to remove `child`: -EACCES, -EPERM (sticky), -ENOTDIR/-EISDIR by `directory`, -EBUSY, -ENOENT.
+// Right to remove `child`: -EACCES, -EPERM (sticky), -ENOTDIR/-EISDIR by `directory`, -EBUSY,
+// -ENOENT.
 int path_may_delete(const struct dentry *dir, const struct dentry *child, bool directory,
                     const struct cred *cred);
 // The last part of creating: dir->lock held, checks done. mode complete (umask applied).
@@ -99,4 +101,5 @@ int mount_create(const struct file_system *type, const char *source, unsigned lo
 // Set-user-id and set-group-id bits go when somebody without CAP_FSETID changes the content.
 void inode_drop_privileges(struct inode *inode, const struct cred *cred);
 bool inode_is_owner(const struct inode *inode, const struct cred *cred); // or CAP_FOWNER
-extern struct mutex rename_lock; // path_rename.c
+// lseek(2) over inode->size: the new position, or -EINVAL, -ENXIO (SEEK_DATA), -EOVERFLOW.
+int64_t file_seek_regular(const struct file *f, int64_t offset, int whence);

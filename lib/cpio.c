@@ -6,7 +6,7 @@
 #include <lib/cpio.h>
 #include <string.h>
 
-#define HEADER_SIZE 110
+#define HEADER_SIZE CPIO_HEADER_SIZE
 #define NR_FIELDS   13
 
 enum field {
@@ -47,44 +47,24 @@ static int bad(const char **why, const char *text)
     return -EINVAL;
 }
 
-int cpio_next(const void *archive, size_t size, size_t *offset, struct cpio_entry *entry,
-              const char **why)
+int cpio_read_header(const char *header, size_t size, struct cpio_entry *entry, size_t *header_size,
+                     const char **why)
 {
-    const char *base = archive;
-    size_t at = ALIGN_UP(*offset, 4);
     uint32_t f[NR_FIELDS];
 
     *why = "";
-    while (at < size && base[at] == '\0')
-        at++;
-    if (at >= size) {
-        *offset = size;
-        return 0;
-    }
-    *offset = at;
-    if (size - at < HEADER_SIZE)
+    if (size < HEADER_SIZE)
         return bad(why, "the archive ends inside a header");
-    if (memcmp(base + at, "070701", 6) != 0 && memcmp(base + at, "070702", 6) != 0)
+    if (memcmp(header, "070701", 6) != 0 && memcmp(header, "070702", 6) != 0)
         return bad(why, "no newc header (070701) where one should be");
-    if (!parse_fields(base + at, f))
+    if (!parse_fields(header, f))
         return bad(why, "a header field isn't hexadecimal");
-
-    size_t name_at = at + HEADER_SIZE;
-    if (f[F_NAME_SIZE] == 0 || f[F_NAME_SIZE] > size - name_at)
-        return bad(why, "a file name reaches beyond the end");
-    const char *name = base + name_at;
-    if (name[f[F_NAME_SIZE] - 1] != '\0')
+    if (f[F_NAME_SIZE] == 0)
         return bad(why, "a file name isn't terminated");
-    size_t data_at = at + ALIGN_UP((size_t)HEADER_SIZE + f[F_NAME_SIZE], 4);
-    if (data_at > size || f[F_SIZE] > size - data_at)
-        return bad(why, "a file's data reaches beyond the end");
-
-    *offset = MIN(data_at + ALIGN_UP((size_t)f[F_SIZE], 4), size);
-    if (strcmp(name, "TRAILER!!!") == 0)
-        return 0;
+    *header_size = ALIGN_UP((size_t)HEADER_SIZE + f[F_NAME_SIZE], 4);
     *entry = (struct cpio_entry){
-        .name = name,
-        .data = base + data_at,
+        .name = header + HEADER_SIZE,
+        .name_size = f[F_NAME_SIZE],
         .size = f[F_SIZE],
         .mode = f[F_MODE],
         .uid = f[F_UID],
@@ -97,5 +77,35 @@ int cpio_next(const void *archive, size_t size, size_t *offset, struct cpio_entr
         .rdev_major = f[F_RDEV_MAJOR],
         .rdev_minor = f[F_RDEV_MINOR],
     };
-    return 1;
+    return 0;
+}
+
+int cpio_next(const void *archive, size_t size, size_t *offset, struct cpio_entry *entry,
+              const char **why)
+{
+    const char *base = archive;
+    size_t at = ALIGN_UP(*offset, 4), header_size;
+
+    *why = "";
+    while (at < size && base[at] == '\0')
+        at++;
+    if (at >= size) {
+        *offset = size;
+        return 0;
+    }
+    *offset = at;
+    int err = cpio_read_header(base + at, size - at, entry, &header_size, why);
+    if (err != 0)
+        return err;
+    if (entry->name_size > size - at - HEADER_SIZE)
+        return bad(why, "a file name reaches beyond the end");
+    if (entry->name[entry->name_size - 1] != '\0')
+        return bad(why, "a file name isn't terminated");
+    size_t data_at = at + header_size;
+    if (data_at > size || entry->size > size - data_at)
+        return bad(why, "a file's data reaches beyond the end");
+
+    *offset = MIN(data_at + ALIGN_UP((size_t)entry->size, 4), size);
+    entry->data = base + data_at;
+    return strcmp(entry->name, "TRAILER!!!") != 0;
 }

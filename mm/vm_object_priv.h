@@ -23,5 +23,3 @@ static inline bool vm_object_tracks_writes(const struct vm_object *o)
 void vm_object_unmap_locked(struct vm_object *o, uint64_t first, uint64_t end);
 // Make every mapping of `o` read-only, so that the next write is noticed. o->lock held.
 void vm_object_write_protect_locked(struct vm_object *o);
-// Drop the pages of [first, end) (punch a hole): they read as zeros, or as the file, again.
-void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t end);

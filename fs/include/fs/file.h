@@ -14,7 +14,8 @@ struct file_ops {
     // *offset is advanced by the op. Bytes done, 0 at the end, -errno if none.
     ssize_t (*read)(struct file *file, struct uio *uio, uint64_t *offset);
     ssize_t (*write)(struct file *file, struct uio *uio, uint64_t *offset);
-    // NULL: regular rules over inode->size; -ESPIPE where there is no position.
+    // The new position, which the caller stores. NULL: regular rules over inode->size; -ESPIPE
+    // where there is none. Called with the position locked.
     int64_t (*seek)(struct file *file, int64_t offset, int whence);
     // `arg` is a user address or a number, as the request says. -ENOTTY: unknown.
     long (*ioctl)(struct file *file, unsigned int request, unsigned long arg);
@@ -23,32 +24,39 @@ struct file_ops {
     // Object to map, without a new reference; *offset may be moved. NULL op: -ENODEV.
     int (*mmap)(struct file *file, uint64_t *offset, size_t size, struct vm_object **object);
     int (*sync)(struct file *file, bool data_only); // NULL: nothing to write
-    void (*release)(struct file *file); // last reference
-    bool stream; // no position: lseek and pread give -ESPIPE
+    void (*release)(struct file *file);             // last reference
+    bool stream;                                    // no position: lseek and pread give -ESPIPE
 };
 
 struct file {
     struct refcount refs;
     const struct file_ops *ops;
     struct path path;
-    struct inode *inode; // path.dentry's inode
+    struct inode *inode;        // path.dentry's inode
     struct mutex position_lock; // serialises read/write/seek that use `offset`
     uint64_t offset;
-    uint32_t flags; // O_* that fcntl(F_GETFL) shows; changed atomically
+    uint32_t flags;           // O_* that fcntl(F_GETFL) shows; changed atomically
     bool can_read, can_write; // as opened; neither with O_PATH
-    bool has_locks; // POSIX, OFD or flock locks may have been taken through it
-    pid_t owner;    // F_SETOWN
-    struct cred *cred; // of the opener
+    bool counts_as_writer;    // in mount.nr_writers
+    bool has_locks;           // POSIX, OFD or flock locks may have been taken through it
+    pid_t owner;              // F_SETOWN
+    struct cred *cred;        // of the opener
     void *private;
 };
 
-// A file on `path` (references taken), not yet in any table. Runs ops->open. 0 or -errno.
+// A file on `path` (references taken), not yet in any table. Runs ops->open. No check of rights.
+// 0 or -errno.
 int file_open_path(const struct path *path, int flags, struct cred *cred, struct file **file);
 // open(2) without the descriptor: walk, create, truncate, permission. 0 or -errno.
-int file_open(const struct path_walk *w, const char *name, int flags, mode_t mode, struct file **file);
-// A file with no name in the tree (pipe:[ino], anon_inode:x). The inode's reference is taken over.
-int file_create_anonymous(struct inode *inode, const struct file_ops *ops, int flags, struct cred *cred,
-                          struct file **file);
+int file_open(const struct path_walk *w, const char *name, int flags, mode_t mode,
+              struct file **file);
+// The same with PATH_NO_XDEV and its like: openat2(2).
+int file_open_scoped(const struct path_walk *w, const char *name, int flags, mode_t mode,
+                     unsigned int scope, struct file **file);
+// A file with no name in the tree (pipe:[ino], anon_inode:x). The inode's reference is taken
+// over, also on failure.
+int file_create_anonymous(struct inode *inode, const struct file_ops *ops, int flags,
+                          struct cred *cred, struct file **file);
 void file_get(struct file *f);
 void file_put(struct file *f);
 
@@ -63,11 +71,10 @@ ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, uint64_t *o
 
 // Entries of a directory from the file's position on; see inode_ops.readdir. 0, -ENOTDIR, -ENOENT
 // (removed), or -errno of the file system.
-int file_readdir(struct file *f,
-                 bool (*fill)(void *ctx, const char *name, size_t length, ino_t ino,
-                              unsigned int type, uint64_t next),
-                 void *ctx);
-int file_truncate(struct file *f, uint64_t size); // ftruncate(2)
+typedef bool (*file_fill_fn)(void *ctx, const char *name, size_t length, ino_t ino,
+                             unsigned int type, uint64_t next);
+int file_readdir(struct file *f, file_fill_fn fill, void *ctx);
+int file_truncate(struct file *f, uint64_t size);                            // ftruncate(2)
 int file_allocate(struct file *f, int mode, uint64_t offset, uint64_t size); // fallocate(2)
 int file_sync(struct file *f, bool data_only);
 // An unlinked tmpfs file of its own, for memfd_create(2).
@@ -80,10 +87,10 @@ void file_cred_put(struct cred *c);
 
 // fcntl(2) F_SETLK and so on. `owner` tells POSIX owners apart (the fd table) or is the file (OFD).
 struct file_lock_request {
-    int type;              // F_RDLCK, F_WRLCK, F_UNLCK
-    uint64_t start, end;   // half-open; end UINT64_MAX: to the end of the file
+    int type;            // F_RDLCK, F_WRLCK, F_UNLCK
+    uint64_t start, end; // half-open; end UINT64_MAX: to the end of the file
     const void *owner;
-    pid_t pid;             // as F_GETLK shows: -1 for OFD locks
+    pid_t pid; // as F_GETLK shows: -1 for OFD locks
 };
 // 0, -EAGAIN (held by others and not `wait`), -EINTR, -EDEADLK, -ENOLCK (no memory).
 int file_lock_set(struct file *f, const struct file_lock_request *request, bool wait);

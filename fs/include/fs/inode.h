@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Inodes, dentries and file systems: the namespace side of the VFS.
 //
-// The name space is a tree of dentries. In memory file systems (tmpfs, devtmpfs: inode_ops.lookup is
-// NULL) dentries *are* the directories: each holds a reference for its name until it is unlinked.
-// File systems that make names up as they go (procfs, sysfs) are asked by lookup and their dentries
-// live as long as they are used.
+// The name space is a tree of dentries. In memory file systems (tmpfs, devtmpfs: inode_ops.lookup
+// is NULL) dentries *are* the directories: each holds a reference for its name until it is
+// unlinked. File systems that make names up as they go (procfs, sysfs) are asked by lookup and
+// their dentries live as long as they are used.
 //
 // Lock order: mount_lock > rename_lock > inode.lock (parent before child, then by address) > dentry
 // tree lock (dentry.c). file_put, dentry_put and inode_put take no inode.lock, so that they may run
@@ -53,8 +53,8 @@ struct inode_ops {
     // place, with references. NULL: follow the text.
     int (*follow)(struct inode *inode, struct path *path);
     // Directories whose content isn't the dentry tree: entries from *position on; `next` is the
-    // position after the entry. Positions 0 and 1 ("." and "..") are the VFS's own, the op's begin
-    // at 2. fill returns false when its buffer is full. Caller holds dir->lock.
+    // position after the entry; the first is 0. "." and ".." are made by the VFS. fill returns
+    // false when its buffer is full. Caller holds dir->lock.
     int (*readdir)(struct inode *dir, uint64_t *position,
                    bool (*fill)(void *ctx, const char *name, size_t length, ino_t ino,
                                 unsigned int type, uint64_t next),
@@ -78,9 +78,9 @@ struct inode {
     const struct inode_ops *ops;
     const struct file_ops *file_ops; // of files opened on it
     ino_t ino;
-    dev_t rdev; // of device nodes, encoded as in struct stat
-    bool linkable;             // made by O_TMPFILE: linkat may give it a name while nlink is 0
-    struct file_locks *locks;  // flock, POSIX and OFD locks, made at the first one (file_lock.c)
+    dev_t rdev;               // of device nodes, encoded as in struct stat
+    bool linkable;            // made by O_TMPFILE: linkat may give it a name while nlink is 0
+    struct file_locks *locks; // flock, POSIX and OFD locks, made at the first one (file_lock.c)
     // Guards the rest and, for directories, the children. stat(2) and permission checks read single
     // fields without it.
     struct mutex lock;
@@ -119,7 +119,7 @@ struct file_system {
 struct super_block {
     struct refcount refs;
     const struct file_system *fs;
-    dev_t dev; // anonymous device number, unique
+    dev_t dev;           // anonymous device number, unique
     unsigned long flags; // MS_RDONLY ...
     struct dentry *root;
     uint64_t next_ino;
@@ -133,8 +133,8 @@ const struct file_system *file_system_find(const char *name);
 const struct file_system *file_system_at(unsigned int index);
 
 // A new inode with one reference, times set to now; NULL: no memory.
-struct inode *inode_create(struct super_block *sb, const struct inode_ops *ops, mode_t mode, uid_t uid,
-                           gid_t gid);
+struct inode *inode_create(struct super_block *sb, const struct inode_ops *ops, mode_t mode,
+                           uid_t uid, gid_t gid);
 // As inode_create for a file made in `dir` by `cred`: owner, group and set-group-id bit as in
 // inode(7). `mode` is complete but for that.
 struct inode *inode_create_in(struct inode *dir, const struct inode_ops *ops, mode_t mode,
@@ -142,7 +142,8 @@ struct inode *inode_create_in(struct inode *dir, const struct inode_ops *ops, mo
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
 struct timestamp timestamp_now(void);
-// MAY bits: 4 read, 2 write, 1 execute/search, as in access(2). 0 or -EACCES. Capabilities honoured.
+// MAY bits: 4 read, 2 write, 1 execute/search, as in access(2). 0 or -EACCES. Capabilities
+// honoured.
 int inode_permission(const struct inode *inode, unsigned int mask, const struct cred *cred);
 
 // Set the times of TOUCH_* to now. Caller holds inode->lock (or nobody else knows the inode yet).
@@ -160,13 +161,13 @@ struct dentry {
     struct refcount refs; // becomes zero only with the tree lock held for writing, or unhashed
     uint32_t hash;        // of the name alone
     // Tree lock. A change also needs the parent inode's lock, but in file systems with a lookup op.
-    struct dentry *parent;   // itself for a root; holds a reference
-    struct inode *inode;     // NULL: negative. Set once.
-    struct mount *mounted;   // chain (mount.next_here) of what is mounted here
+    struct dentry *parent;                 // itself for a root; holds a reference
+    struct inode *inode;                   // NULL: negative. Set once.
+    struct mount *mounted;                 // chain (mount.next_here) of what is mounted here
     struct dentry *hash_next, **hash_link; // hash_link NULL: not in the tree
     struct list_node siblings, children;   // newest first; trees without a lookup op only
-    uint64_t cookie;         // position in the directory: grows with every link
-    char *name;              // NUL-terminated, inline_name or from kmalloc
+    uint64_t cookie;                       // position in the directory: grows with every link
+    char *name;                            // NUL-terminated, inline_name or from kmalloc
     uint8_t name_length;
     bool unlinked;
     char inline_name[DENTRY_INLINE_NAME];

@@ -12,14 +12,14 @@ struct mount {
     struct refcount refs;
     struct super_block *sb;
     struct dentry *root;
-    unsigned long flags;   // MS_* of this mount; MS_RDONLY may stand in sb->flags, too
-    uint32_t nr_writers;   // atomic: regular files open for writing, which forbid MS_RDONLY
+    unsigned long flags; // MS_* of this mount; MS_RDONLY may stand in sb->flags, too
+    uint32_t nr_writers; // atomic: regular files open for writing, which forbid MS_RDONLY
     char source[64];
     // mount_lock; and the dentry tree lock, for writing, to change the first three
-    struct mount *parent;  // NULL: the root, or detached
+    struct mount *parent; // NULL: the root, or detached
     struct dentry *mountpoint;
     struct mount *next_here; // others on the same mountpoint dentry
-    struct list_node node; // in the mount table
+    struct list_node node;   // in the mount table
 };
 
 // root, cwd and umask of a process; shared with CLONE_FS.
@@ -49,9 +49,9 @@ struct path_walk {
     struct path at;
 };
 
-#define PATH_FOLLOW    BIT(0) // follow a symbolic link in the last component
-#define PATH_DIRECTORY BIT(1) // ENOTDIR unless it is one
-#define PATH_EMPTY     BIT(2) // "" means `at` itself (AT_EMPTY_PATH)
+#define PATH_FOLLOW        BIT(0) // follow a symbolic link in the last component
+#define PATH_DIRECTORY     BIT(1) // ENOTDIR unless it is one
+#define PATH_EMPTY         BIT(2) // "" means `at` itself (AT_EMPTY_PATH)
 #define PATH_NO_XDEV       BIT(3) // openat2(2): -EXDEV at a mount point
 #define PATH_NO_MAGICLINKS BIT(4) // -ELOOP at a link that leads to an object
 #define PATH_NO_SYMLINKS   BIT(5) // -ELOOP at any symbolic link
@@ -63,8 +63,8 @@ void path_put(struct path *p);
 // Find an existing file. 0 with references in *path, or -errno (ENOENT, ENOTDIR, ELOOP, EACCES,
 // ENAMETOOLONG).
 int path_lookup(const struct path_walk *w, const char *name, unsigned int flags, struct path *path);
-// Text of a path as seen from `root` (NULL: the global root), " (deleted)" appended for unlinked ones,
-// as in /proc and getcwd(2). Returns a pointer into buf, or NULL: too long.
+// Text of a path as seen from `root` (NULL: the global root), " (deleted)" appended for unlinked
+// ones, as in /proc and getcwd(2). Returns a pointer into buf, or NULL: too long.
 char *path_text(const struct path *path, const struct path *root, char *buf, size_t size);
 
 // access(2) on a path: inode_permission, -EROFS, -EACCES for executing on a noexec mount.
@@ -85,7 +85,7 @@ int path_chown(const struct path *path, uid_t uid, gid_t gid, const struct cred 
 int path_utimens(const struct path *path, const struct timestamp *atime,
                  const struct timestamp *mtime, bool now, const struct cred *cred);
 
-void vfs_init(void);       // caches, the root tmpfs
+void vfs_init(void);        // caches, the root tmpfs
 struct path vfs_root(void); // of the initial mount, with references
 int path_mount(const struct path_walk *w, const char *source, const char *target, const char *type,
                unsigned long flags, const char *options, const struct cred *cred);

@@ -48,6 +48,8 @@ int vm_object_page(struct vm_object *o, uint64_t index, bool create, struct page
 // Change the size. Shrinking drops pages, clears the tail of the last one and takes the pages out
 // of every map of the object before it returns (truncate(2)). May sleep.
 void vm_object_resize(struct vm_object *o, uint64_t size_bytes);
+// Drop the pages of [first, end) (punch a hole): they read as zeros, or as the file, again.
+void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t end);
 // Write every dirty page back through ops->write_back. 0 or the first error.
 int vm_object_sync(struct vm_object *o);
 // Forget every page that isn't dirty and that nobody else uses or maps; `fill` brings it back.
