@@ -18,6 +18,7 @@ sources += core/sched_init.c
 sources += core/sched_params.c
 sources += core/sched_queue.c
 sources += core/sys_memory.c
+sources += core/sys_epoll.c
 sources += core/sys_pipe.c
 sources += core/sys_poll.c
 sources += core/syscall.c

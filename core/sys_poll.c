@@ -12,6 +12,7 @@
 #include <mm/slab.h>
 #include <string.h>
 
+#include "poll_priv.h"
 #include "syscalls_priv.h"
 
 #define POLL_ON_STACK 16
@@ -25,7 +26,7 @@
 
 static const short select_events[SELECT_SETS] = {SELECT_IN, SELECT_OUT, SELECT_EXCEPT};
 
-static int poll_read_deadline(vaddr_t timeout, uint64_t *deadline_ns)
+int poll_read_deadline(vaddr_t timeout, uint64_t *deadline_ns)
 {
     uint64_t ns;
 
@@ -48,7 +49,7 @@ static void poll_write_left(vaddr_t timeout, uint64_t deadline_ns)
         return;
 }
 
-static int poll_set_mask(vaddr_t mask, size_t size)
+int poll_set_mask(vaddr_t mask, size_t size)
 {
     sigmask_t set;
 

@@ -103,9 +103,9 @@ static const struct {
 void devices_init(const struct device_random *random)
 {
     device_random = random;
-    devtmpfs_init();
     pipe_init();
     eventfd_init();
+    epoll_init();
     for (unsigned int i = 0; i < ARRAY_SIZE(devices); i++)
         if (chrdev_register(devices[i].name, DEV_MAKE(MEM_MAJOR, devices[i].minor), 0666,
                             devices[i].ops, NULL) != 0)

@@ -4,6 +4,7 @@
 
 void pipe_init(void);    // pipe.c
 void eventfd_init(void); // eventfd.c
+void epoll_init(void);   // epoll.c
 void kmsg_init(void);    // kmsg.c
 void tty_init(void);     // tty.c: /dev/tty, /dev/console
 void pty_init(void);     // pty.c: /dev/ptmx, devpts

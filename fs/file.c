@@ -6,6 +6,7 @@
 // only reference, in a table of his own (fd_borrow). flags are changed atomically.
 #include <asm/fcntl.h>
 #include <errno.h>
+#include <fs/epoll.h>
 #include <linux/fs.h>
 #include <linux/stat.h>
 #include <mm/slab.h>
@@ -71,6 +72,8 @@ void file_put(struct file *f)
 {
     if (!f || !refcount_put(&f->refs))
         return;
+    if (f->watchers)
+        epoll_file_released(f);
     if (f->has_locks)
         file_lock_released(f);
     if (f->ops->release)

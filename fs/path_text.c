@@ -58,7 +58,10 @@ static char *text_anonymous(const struct dentry *d, char *buf, size_t size)
         n = snprintf(buf, size, "pipe:[%lu]", inode->ino);
     else if (S_ISSOCK(inode->mode))
         n = snprintf(buf, size, "socket:[%lu]", inode->ino);
-    else
+    else if (inode->ops->readlink) { // eventfd, epoll: their own "anon_inode:[x]"
+        n = (int)inode->ops->readlink(d->inode, buf, size - 1);
+        buf[n] = '\0';
+    } else
         n = snprintf(buf, size, "anon_inode:%s", d->name);
     return (size_t)n < size ? buf : NULL;
 }

@@ -90,9 +90,10 @@ static void pipe_put_page(struct pipe *p, struct page *page)
     page_put(page);
 }
 
-// Sleep on one of the pipe's queues with the lock dropped. 0 or -ERESTARTSYS. The waker changes the
-// ring under the lock, before he looks at the queue: we are on it before he gets the lock.
-static int pipe_wait(struct pipe *p, struct wait_queue *queue)
+// Sleep on one of the pipe's queues with the lock dropped; wake `other` (may be NULL) first,
+// without the lock, lest he run into it. 0 or -ERESTARTSYS. The waker changes the ring under the
+// lock, before he looks at the queue: we are on it before he gets the lock.
+static int pipe_wait(struct pipe *p, struct wait_queue *queue, struct wait_queue *other)
 {
     struct waiter w;
 
@@ -100,6 +101,8 @@ static int pipe_wait(struct pipe *p, struct wait_queue *queue)
     waiter_init(&w, true);
     wait_queue_add(queue, &w);
     mutex_unlock(&p->lock);
+    if (other != NULL)
+        wait_queue_wake_one(other);
     int err = port_park(PARK_INTERRUPTIBLE, TIME_NEVER);
     wait_queue_remove(queue, &w);
     mutex_lock(&p->lock);
@@ -135,32 +138,26 @@ static ssize_t pipe_take(struct pipe *p, struct uio *uio)
 ssize_t pipe_read(struct file *file, struct uio *uio, uint64_t *offset)
 {
     struct pipe *p = file->private;
+    bool wake_writer = false;
     ssize_t result = 0;
 
     if (uio->left == 0)
         return 0;
     mutex_lock(&p->lock);
-    while (pipe_is_empty(p)) {
-        if (p->nr_writers == 0)
-            goto out;
-        result = -EAGAIN;
-        if (file->flags & O_NONBLOCK)
-            goto out;
-        result = pipe_wait(p, &p->readers);
-        if (result != 0)
-            break;
-    }
+    while (pipe_is_empty(p) && p->nr_writers != 0 && result == 0)
+        result = file->flags & O_NONBLOCK ? -EAGAIN : pipe_wait(p, &p->readers, NULL);
     if (result == 0) {
         bool was_full = pipe_is_full(p);
         result = pipe_take(p, uio);
-        if (was_full && !pipe_is_full(p))
-            wait_queue_wake_one(&p->writers);
+        wake_writer = was_full && !pipe_is_full(p);
     }
     // What is left, or was meant for us while a signal came, is the next reader's.
-    if (!pipe_is_empty(p))
-        wait_queue_wake_one(&p->readers);
-out:
+    bool wake_reader = !pipe_is_empty(p);
     mutex_unlock(&p->lock);
+    if (wake_writer)
+        wait_queue_wake_one(&p->writers);
+    if (wake_reader)
+        wait_queue_wake_one(&p->readers);
     return result;
 }
 
@@ -221,7 +218,7 @@ static ssize_t pipe_put(struct pipe *p, struct uio *uio, bool packet, bool first
 ssize_t pipe_write(struct file *file, struct uio *uio, uint64_t *offset)
 {
     struct pipe *p = file->private;
-    bool packet = (file->flags & O_DIRECT) != 0;
+    bool packet = (file->flags & O_DIRECT) != 0, wake_reader = false;
     ssize_t result = 0, done = 0;
 
     if (uio->left == 0)
@@ -231,30 +228,33 @@ ssize_t pipe_write(struct file *file, struct uio *uio, uint64_t *offset)
         result = -EPIPE;
         if (p->nr_readers == 0)
             break;
-        size_t before = uio->left;
         bool was_empty = pipe_is_empty(p);
         result = pipe_put(p, uio, packet, done == 0);
         if (result > 0) {
             done += result;
-            if (was_empty)
-                wait_queue_wake_one(&p->readers);
+            wake_reader |= was_empty;
         }
         if (uio->left == 0 || result < 0)
             break;
         if (!pipe_is_full(p)) { // a fault in the middle
-            result = before == uio->left ? -EFAULT : 0;
+            result = -EFAULT;
             break;
         }
         result = -EAGAIN;
         if (file->flags & O_NONBLOCK)
             break;
-        result = pipe_wait(p, &p->writers);
+        result = pipe_wait(p, &p->writers, wake_reader ? &p->readers : NULL);
+        wake_reader = false;
         if (result != 0)
             break;
     }
-    if (!pipe_is_full(p))
-        wait_queue_wake_one(&p->writers);
+    // Room that is left, or was meant for us while a signal came, is the next writer's.
+    bool wake_writer = !pipe_is_full(p);
     mutex_unlock(&p->lock);
+    if (wake_reader)
+        wait_queue_wake_one(&p->readers);
+    if (wake_writer)
+        wait_queue_wake_one(&p->writers);
     return done != 0 ? done : result;
 }
 

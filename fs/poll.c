@@ -15,6 +15,7 @@
 void poll_table_init(struct poll_table *table)
 {
     table->file = NULL;
+    table->add = NULL;
     table->nr = 0;
     table->error = 0;
     table->blocks = NULL;
@@ -41,6 +42,10 @@ void poll_add(struct poll_table *table, struct wait_queue *queue)
 {
     if (table == NULL)
         return;
+    if (table->add != NULL) {
+        table->add(table, queue);
+        return;
+    }
     struct poll_entry *e = poll_table_entry(table);
     if (e == NULL) {
         table->error = -ENOMEM;

@@ -70,6 +70,8 @@ static struct inode *proc_inode_create(struct super_block *sb, const struct proc
     inode->private = node;
     inode->ino = file != NULL ? proc_ino(file, key) : 1;
     inode->nlink = S_ISDIR(mode) ? 2 : 1;
+    if (S_ISDIR(mode))
+        inode->file_ops = &directory_file_ops;
     if (file != NULL && file->device != NULL)
         inode->rdev = file->device(key);
     if (S_ISREG(mode)) {

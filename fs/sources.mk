@@ -6,6 +6,7 @@ sources += fs/text.c
 sources += fs/pipe.c
 sources += fs/pipe_fifo.c
 sources += fs/poll.c
+sources += fs/epoll.c
 sources += fs/eventfd.c
 sources += fs/kmsg.c
 sources += fs/devices.c

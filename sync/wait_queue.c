@@ -21,6 +21,15 @@ void waiter_init(struct waiter *w, bool exclusive)
     list_init(&w->node);
     w->thread = port_thread_self();
     w->exclusive = exclusive;
+    w->wake = NULL;
+}
+
+static void waiter_wake(struct waiter *w)
+{
+    if (w->wake)
+        w->wake(w);
+    else
+        port_unpark(w->thread);
 }
 
 void wait_queue_add(struct wait_queue *q, struct waiter *w)
@@ -54,7 +63,7 @@ void wait_queue_wake_one(struct wait_queue *q)
     irq_flags_t flags = spin_lock_irqsave(&q->lock);
     struct waiter *w;
     list_for_each_entry (w, &q->waiters, node) {
-        port_unpark(w->thread);
+        waiter_wake(w);
         if (w->exclusive) {
             list_remove(&w->node);
             list_add_tail(&q->waiters, &w->node);
@@ -71,6 +80,6 @@ void wait_queue_wake_all(struct wait_queue *q)
     irq_flags_t flags = spin_lock_irqsave(&q->lock);
     struct waiter *w;
     list_for_each_entry (w, &q->waiters, node)
-        port_unpark(w->thread);
+        waiter_wake(w);
     spin_unlock_irqrestore(&q->lock, flags);
 }

@@ -135,30 +135,27 @@ static uint64_t asid_new(uint64_t old)
     return asids.generation | asid;
 }
 
-// Out of line: the way that every switch goes needs few registers then.
-static __attribute__((noinline)) bool asid_take_locked(struct mmu_context *ctx, cpu_t cpu)
+void asid_take(struct mmu_context *ctx, cpu_t cpu, bool *flush_all)
 {
+    *flush_all = false;
+    uint64_t number = atomic_load(&ctx->asid);
+    if (asids.bits == 0 && number != 0)
+        return;
+    uint64_t active = atomic_load(&asids.active[cpu]);
+    if (active != 0 && asid_is_current(number) &&
+        atomic_compare_exchange(&asids.active[cpu], &active, number))
+        return;
+
     unsigned long flags = tlb_hw_lock();
-    uint64_t number = ctx->asid;
+    number = ctx->asid;
     if (asids.bits == 0 ? number == 0 : !asid_is_current(number)) {
         number = asid_new(number);
         atomic_store(&ctx->asid, number);
     }
-    bool flush_all = asids.flush_pending & BIT(cpu);
-    asids.flush_pending &= ~BIT(cpu);
+    if (asids.flush_pending & BIT(cpu)) {
+        asids.flush_pending &= ~BIT(cpu);
+        *flush_all = true;
+    }
     atomic_store(&asids.active[cpu], number);
     tlb_hw_unlock(flags);
-    return flush_all;
-}
-
-bool asid_take(struct mmu_context *ctx, cpu_t cpu)
-{
-    uint64_t number = atomic_load(&ctx->asid);
-    if (asids.bits == 0 && number != 0)
-        return false;
-    uint64_t active = atomic_load(&asids.active[cpu]);
-    if (active != 0 && asid_is_current(number) &&
-        atomic_compare_exchange(&asids.active[cpu], &active, number))
-        return false;
-    return asid_take_locked(ctx, cpu);
 }

@@ -35,12 +35,13 @@ struct file {
     struct inode *inode;        // path.dentry's inode
     struct mutex position_lock; // serialises read/write/seek that use `offset`
     uint64_t offset;
-    uint32_t flags;           // O_* that fcntl(F_GETFL) shows; changed atomically
-    bool can_read, can_write; // as opened; neither with O_PATH
-    bool counts_as_writer;    // in mount.nr_writers
-    bool has_locks;           // POSIX, OFD or flock locks may have been taken through it
-    pid_t owner;              // F_SETOWN
-    struct cred *cred;        // of the opener
+    uint32_t flags;              // O_* that fcntl(F_GETFL) shows; changed atomically
+    bool can_read, can_write;    // as opened; neither with O_PATH
+    bool counts_as_writer;       // in mount.nr_writers
+    bool has_locks;              // POSIX, OFD or flock locks may have been taken through it
+    struct epoll_item *watchers; // epolls that watch it; see epoll.c
+    pid_t owner;                 // F_SETOWN
+    struct cred *cred;           // of the opener
     void *private;
 };
 

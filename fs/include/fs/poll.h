@@ -22,8 +22,10 @@ struct poll_block { // entries beyond the inline ones; never moved, they are lin
 };
 struct poll_table {
     struct file *file; // whose poll op runs now
-    unsigned int nr;   // inline entries in use
-    int error;         // -ENOMEM once an entry could not be added
+    // Instead of an entry that wakes the calling thread; epoll's. NULL: an entry.
+    void (*add)(struct poll_table *table, struct wait_queue *queue);
+    unsigned int nr; // inline entries in use
+    int error;       // -ENOMEM once an entry could not be added
     struct poll_block *blocks;
     struct poll_entry inline_entries[POLL_INLINE];
 };

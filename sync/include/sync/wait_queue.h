@@ -22,6 +22,9 @@ struct waiter {
     struct list_node node;
     struct thread *thread;
     bool exclusive; // wait_queue_wake_one() stops after it
+    // What a wake does instead of unparking `thread`, with the queue's lock held and interrupts off;
+    // NULL: unpark.
+    void (*wake)(struct waiter *w);
 };
 
 #define WAIT_QUEUE_INIT(name) {SPINLOCK_INIT, LIST_INIT((name).waiters)}

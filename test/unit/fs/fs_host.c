@@ -237,6 +237,20 @@ void inode_put(struct inode *inode)
     free(inode);
 }
 
+struct dentry *dentry_create(struct dentry *parent, const char *name, size_t length)
+{
+    struct dentry *d = calloc(1, sizeof(*d));
+    d->name = strndup(name, length);
+    return d;
+}
+
+void dentry_attach(struct dentry *d, struct inode *inode)
+{
+    d->inode = inode;
+}
+
+const struct file_ops directory_file_ops;
+
 struct file *host_file(const struct file_ops *ops, struct inode *inode, unsigned int flags)
 {
     struct file *f = calloc(1, sizeof(*f));
