@@ -1,2 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Signals.
+// Signals: core/sys_signal.c.
+SYSCALL0(__NR_restart_syscall, sys_restart_syscall)
+SYSCALL2(__NR_kill, sys_kill, pid_t, int)
+SYSCALL2(__NR_tkill, sys_tkill, pid_t, int)
+SYSCALL3(__NR_tgkill, sys_tgkill, pid_t, pid_t, int)
+SYSCALL2(__NR_sigaltstack, sys_sigaltstack, vaddr_t, vaddr_t)
+SYSCALL2(__NR_rt_sigsuspend, sys_rt_sigsuspend, vaddr_t, size_t)
+SYSCALL4(__NR_rt_sigaction, sys_rt_sigaction, int, vaddr_t, vaddr_t, size_t)
+SYSCALL4(__NR_rt_sigprocmask, sys_rt_sigprocmask, int, vaddr_t, vaddr_t, size_t)
+SYSCALL2(__NR_rt_sigpending, sys_rt_sigpending, vaddr_t, size_t)
+SYSCALL4(__NR_rt_sigtimedwait, sys_rt_sigtimedwait, vaddr_t, vaddr_t, vaddr_t, size_t)
+SYSCALL3(__NR_rt_sigqueueinfo, sys_rt_sigqueueinfo, pid_t, int, vaddr_t)
+SYSCALL0(__NR_rt_sigreturn, sys_rt_sigreturn)
+SYSCALL4(__NR_rt_tgsigqueueinfo, sys_rt_tgsigqueueinfo, pid_t, pid_t, int, vaddr_t)

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <asm/resource.h>
+#include <core/cred.h>
 #include <core/signal.h>
 #include <core/thread.h>
 #include <fs/fd_table.h>
@@ -49,6 +50,7 @@ struct process {
     enum process_state state;
     int exit_status;         // as wait4 reports
     int exit_signal;         // to the parent, 0: none
+    uid_t uid;               // real user, as the parent is told; written by the process itself
     bool stopped, continued; // to be reported by wait; stop_signal says which
     int stop_signal;
     struct wait_queue child_wait;        // the parent sleeps on its own
@@ -75,6 +77,9 @@ struct process {
     struct thread *exec_thread; // is ending every other thread, and waits for that
     bool group_stop;            // threads stop on their way to user mode...
     unsigned int nr_stopped;    // ... so many have, at stop_wait
+    uint32_t stop_round;        // counts the stops
+    bool stop_wanted;           // a stop signal was taken, and no SIGCONT came since
+    bool continue_report;       // the first thread that goes on tells the parent
     struct wait_queue stop_wait;
     bool unkillable; // pid 1: signals without a handler do nothing
 
@@ -98,8 +103,9 @@ struct process {
 };
 
 extern struct spinlock process_tree_lock;
-extern struct process *kernel_process; // pid 0: owns kernel threads
-extern struct process *init_process;   // pid 1
+extern struct process *kernel_process;  // pid 0: owns kernel threads
+extern struct process *init_process;    // pid 1
+struct cred *kernel_process_cred(void); // root with every capability; no new reference
 
 static inline struct process *process_self(void)
 {
@@ -111,6 +117,11 @@ void process_init(void);
 // /dev/console. 0 once it runs, or -errno if `path` can't be executed: call again with another. One
 // thread at boot.
 int process_start_init(const char *path, const char *const argv[], const char *const envp[]);
+
+// Put a new thread on its process's list, before thread_start(). False: the process is ending.
+bool process_add_thread(struct thread *t);
+// Off the list again: a kernel thread that ends.
+void process_remove_thread(struct thread *t);
 
 void process_get(struct process *p);
 void process_put(struct process *p);
@@ -130,11 +141,18 @@ struct clone_args;
 long process_clone(const struct clone_args *args);
 __noreturn void process_exit_thread(int status); // exit(2); status as wait4 reports
 __noreturn void process_exit_group(int status);  // exit_group(2) or death by signal
+// Times and counters of every thread, living and gone; p->lock is taken. Of one thread.
+void process_usage_sum(struct process *p, struct process_usage *usage);
+void process_usage_of_thread(struct thread *t, struct process_usage *usage);
 // Does `t` have to end: exit_group, a fatal signal, or an exec in another thread?
 static inline bool process_is_ending(const struct process *p, const struct thread *t)
 {
     return p->group_exit || (p->exec_thread != NULL && p->exec_thread != t);
 }
+// core/itimer.c: the interval timers of a new process; those of one that ends, before its last
+// thread goes.
+void itimer_init(struct process *p);
+void itimer_exit(struct process *p);
 // Job control of terminals, for tty_set_jobs().
 extern const struct tty_jobs process_tty_jobs;
 // Register what /proc tells (core/proc_*.c). Boot.
