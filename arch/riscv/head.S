@@ -104,7 +104,8 @@ boot_entry:
     csrw stvec, t0
     csrw sscratch, zero
     lla tp, boot_thread
-    lla sp, boot_stack + ASM_STACK_SIZE
+    // As on every thread's stack, the top is a frame: all zero, no unit is on.
+    lla sp, boot_stack + ASM_STACK_SIZE - FRAME_SIZE
     mv a0, s0
     mv a1, s1
     mv a2, s2
