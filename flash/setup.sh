@@ -12,7 +12,7 @@ packages_of() {
     dts) echo device-tree-compiler ;;
     debug) echo gdb-multiarch ;;
     user) echo gcc-riscv64-unknown-elf gcc libc6-dev ;;
-    test) echo gcc libc6-dev libcmocka-dev python3-pytest python3-labgrid device-tree-compiler \
+    test) echo gcc libc6-dev libcmocka-dev python3-pytest python3-labgrid python3-libfdt device-tree-compiler \
         libc6-dev-riscv64-cross ;;
     check) echo clang-format clang-tidy cppcheck shellcheck ;;
     *) echo "setup: unknown group '$1' (build clang run uboot dts debug user test check)" >&2; return 1 ;;

@@ -17,12 +17,6 @@ SKIPPED_CASES = []
 KTAP_TOTALS = {}
 
 
-def pytest_addoption(parser):
-    parser.addoption("--kernels", default="vireo,linux",
-                     help="which kernels the guest tests boot (comma list of vireo, linux)")
-    parser.addoption("--guest-log", default=None, help="also write every console to this folder")
-
-
 def pytest_collection_modifyitems(config, items):
     wanted = config.getoption("--kernels").split(",")
     keep = [i for i in items if kernel_of(i) in wanted + [None]]

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// execve of ELF files in which one field is wrong. Each row states what Linux answers, and this program
-// run on Linux proves the rows: an errno from execve, a signal that ends the new program, or exit 42.
-// LATE: Linux sees the fault when the old program is gone already and kills; to refuse before is as good.
+// execve of ELF files in which one field is wrong. Each row states what Linux answers, and this
+// program run on Linux proves the rows: an errno from execve, a signal that ends the new program,
+// or exit 42. LATE: Linux sees the fault when the old program is gone already and kills; to refuse
+// before is as good.
 #include "ktap.h"
 #include <elf.h>
 #include <stddef.h>
@@ -31,11 +32,22 @@ static struct image good_image(void)
                    .e_ehsize = sizeof(Elf64_Ehdr),
                    .e_phentsize = sizeof(Elf64_Phdr),
                    .e_phnum = 2},
-        .program = {{.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = BASE, .p_paddr = BASE, .p_align = 4096},
-                    {.p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_vaddr = DATA, .p_paddr = DATA, .p_filesz = 4096,
-                     .p_memsz = 12288, .p_align = 4096}},
-        // lui t0, DATA; ld t1, 0(t0); sd t1, 1024(t0); sd zero, 2000(t0); li a0, 42; li a7, 93; ecall
-        .code = {0x000202b7, 0x0002b303, 0x4062b023, 0x7c02b823, 0x02a00513, 0x05d00893, 0x00000073},
+        .program = {{.p_type = PT_LOAD,
+                     .p_flags = PF_R | PF_X,
+                     .p_vaddr = BASE,
+                     .p_paddr = BASE,
+                     .p_align = 4096},
+                    {.p_type = PT_LOAD,
+                     .p_flags = PF_R | PF_W,
+                     .p_vaddr = DATA,
+                     .p_paddr = DATA,
+                     .p_filesz = 4096,
+                     .p_memsz = 12288,
+                     .p_align = 4096}},
+        // lui t0, DATA; ld t1, 0(t0); sd t1, 1024(t0); sd zero, 2000(t0); li a0, 42; li a7, 93;
+        // ecall
+        .code = {0x000202b7, 0x0002b303, 0x4062b023, 0x7c02b823, 0x02a00513, 0x05d00893,
+                 0x00000073},
     };
     image.program[0].p_filesz = image.program[0].p_memsz = sizeof(image);
     return image;
@@ -69,7 +81,9 @@ static int run(const char *name)
     bool failed = read(fds[0], &failure, sizeof(failure)) == sizeof(failure);
     close(fds[0]);
     CHECK_EQ(waitpid(pid, &status, 0), pid);
-    return failed ? ERRNO + failure : WIFSIGNALED(status) ? SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+    return failed                ? ERRNO + failure
+           : WIFSIGNALED(status) ? SIGNAL + WTERMSIG(status)
+                                 : WEXITSTATUS(status);
 }
 
 struct row {
@@ -80,11 +94,19 @@ struct row {
 };
 
 #define HEADER(field, value, want)                                                                 \
-    {#field "=" #value, offsetof(struct image, header.field), sizeof(((Elf64_Ehdr *)0)->field), value, want}
-#define IDENT(index, value, want) {"e_ident[" #index "]=" #value, index, 1, value, want}
+    {                                                                                              \
+#field "=" #value, offsetof(struct image, header.field), sizeof(((Elf64_Ehdr *)0)->field), \
+            value, want                                                                            \
+    }
+#define IDENT(index, value, want)                                                                  \
+    {                                                                                              \
+        "e_ident[" #index "]=" #value, index, 1, value, want                                       \
+    }
 #define SEGMENT(number, field, value, want)                                                        \
-    {"segment " #number " " #field "=" #value, offsetof(struct image, program[number].field),      \
-     sizeof(((Elf64_Phdr *)0)->field), value, want}
+    {                                                                                              \
+        "segment " #number " " #field "=" #value, offsetof(struct image, program[number].field),   \
+            sizeof(((Elf64_Phdr *)0)->field), value, want                                          \
+    }
 
 static void check_rows(const struct row *rows, size_t count)
 {
@@ -94,7 +116,8 @@ static void check_rows(const struct row *rows, size_t count)
         memcpy((char *)&image + rows[i].offset, &rows[i].value, rows[i].size);
         write_image(path, &image, sizeof(image));
         int got = run(path);
-        bool late = got == SIGNAL + SIGSEGV || got == ERRNO + ENOEXEC || got == ERRNO + EINVAL || got == ERRNO + ENOMEM;
+        bool late = got == SIGNAL + SIGSEGV || got == ERRNO + ENOEXEC || got == ERRNO + EINVAL ||
+                    got == ERRNO + ENOMEM;
         if (rows[i].want == LATE ? !late : got != rows[i].want) {
             note("%s: got %d, want %d", rows[i].name, got, rows[i].want);
             wrong++;
@@ -190,9 +213,9 @@ TEST(cut_short_anywhere)
 {
     static const struct {
         int size, want;
-    } rows[] = {{0, ERRNO + ENOEXEC}, {1, ERRNO + ENOEXEC}, {4, ERRNO + ENOEXEC}, {63, ERRNO + ENOEXEC},
-                {64, ERRNO + ENOEXEC}, {100, ERRNO + ENOEXEC}, {175, ERRNO + ENOEXEC}, {200, SIGNAL + SIGILL},
-                {288, SIGNAL + SIGILL}};
+    } rows[] = {{0, ERRNO + ENOEXEC},   {1, ERRNO + ENOEXEC},   {4, ERRNO + ENOEXEC},
+                {63, ERRNO + ENOEXEC},  {64, ERRNO + ENOEXEC},  {100, ERRNO + ENOEXEC},
+                {175, ERRNO + ENOEXEC}, {200, SIGNAL + SIGILL}, {288, SIGNAL + SIGILL}};
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct image image = good_image();
         write_image(path, &image, rows[i].size);
@@ -210,7 +233,10 @@ static int run_with_interpreter(const char *name, size_t size)
     image.header.e_phnum = 3;
     image.program[2] = image.program[1];
     image.program[1] = image.program[0];
-    image.program[0] = (Elf64_Phdr){.p_type = PT_INTERP, .p_flags = PF_R, .p_filesz = size, .p_memsz = size,
+    image.program[0] = (Elf64_Phdr){.p_type = PT_INTERP,
+                                    .p_flags = PF_R,
+                                    .p_filesz = size,
+                                    .p_memsz = size,
                                     .p_offset = offsetof(struct image, interpreter)};
     write_image(path, &image, sizeof(image));
     return run(path);
@@ -270,7 +296,8 @@ TEST_SECONDS(five_hundred_random_images, 90)
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            ((unsigned char *)&image)[state % (sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr))] = (unsigned char)(state >> 32);
+            ((unsigned char *)&image)[state % (sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr))] =
+                (unsigned char)(state >> 32);
         }
         write_image(path, &image, sizeof(image));
         CHECK(run(path) >= 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Files: opening, names, links, metadata, directories, offsets, truncation, duplication, permission.
+// Files: opening, names, links, metadata, directories, offsets, truncation, duplication,
+// permission.
 #include "ktap.h"
 #include <dirent.h>
 #include <limits.h>
@@ -480,7 +481,8 @@ TEST(sendfile_and_copies)
 TEST(special_files)
 {
     char buffer[100];
-    int zero = open("/dev/zero", O_RDWR), null = open("/dev/null", O_RDWR), full = open("/dev/full", O_RDWR);
+    int zero = open("/dev/zero", O_RDWR), null = open("/dev/null", O_RDWR),
+        full = open("/dev/full", O_RDWR);
     memset(buffer, 1, sizeof(buffer));
     CHECK_EQ(read(zero, buffer, 100), 100);
     CHECK_EQ(buffer[99], 0);
@@ -559,7 +561,8 @@ TEST(locks_conflict_between_processes)
     put("f", "x");
     int fd = open("f", O_RDWR);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 10};
-    if (fcntl(fd, F_SETLK, &lock) == -1 && (errno == ENOSYS || errno == EINVAL || errno == EOPNOTSUPP))
+    if (fcntl(fd, F_SETLK, &lock) == -1 &&
+        (errno == ENOSYS || errno == EINVAL || errno == EOPNOTSUPP))
         SKIP("record locks are not there");
     pid_t pid = fork();
     if (pid == 0) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// System calls with random numbers and arguments. No answer is wanted but one: the kernel lives on and
-// the processes that called can be killed. Each round names its seed: fuzz CASE repeats all.
+// System calls with random numbers and arguments. No answer is wanted but one: the kernel lives on
+// and the processes that called can be killed. Each round names its seed: fuzz CASE repeats all.
 #include "ktap.h"
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -10,15 +10,67 @@ enum { ROUNDS = 60, CALLS = 400, NUMBERS = 460 };
 
 // Calls that end the test's own world by doing just what they should.
 static const short harmful[] = {
-    SYS_exit, SYS_exit_group, SYS_reboot, SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo,
-    SYS_rt_tgsigqueueinfo, SYS_umount2, SYS_mount, SYS_chroot, SYS_pivot_root, SYS_vhangup, SYS_rt_sigreturn,
-    SYS_clone, SYS_clone3, SYS_execve, SYS_execveat, SYS_rt_sigsuspend, SYS_clock_settime, SYS_settimeofday,
-    SYS_sethostname, SYS_setdomainname, SYS_setpgid, SYS_setsid, SYS_unlinkat, SYS_renameat2, SYS_syslog,
-    SYS_adjtimex, SYS_clock_adjtime, SYS_sched_setscheduler, SYS_sched_setattr, SYS_sched_setparam,
-    SYS_quotactl, SYS_swapon, SYS_swapoff, SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load,
-    SYS_kexec_file_load, SYS_bpf, SYS_mount_setattr, SYS_move_mount, SYS_open_tree, SYS_fchmodat, SYS_fchownat,
-    SYS_fchmod, SYS_fchown, SYS_truncate, SYS_setns, SYS_unshare, SYS_pidfd_send_signal, SYS_process_madvise,
-    SYS_sync, SYS_syncfs, SYS_fsync, SYS_perf_event_open, SYS_userfaultfd, SYS_fallocate, SYS_setpriority,
+    SYS_exit,
+    SYS_exit_group,
+    SYS_reboot,
+    SYS_kill,
+    SYS_tkill,
+    SYS_tgkill,
+    SYS_rt_sigqueueinfo,
+    SYS_rt_tgsigqueueinfo,
+    SYS_umount2,
+    SYS_mount,
+    SYS_chroot,
+    SYS_pivot_root,
+    SYS_vhangup,
+    SYS_rt_sigreturn,
+    SYS_clone,
+    SYS_clone3,
+    SYS_execve,
+    SYS_execveat,
+    SYS_rt_sigsuspend,
+    SYS_clock_settime,
+    SYS_settimeofday,
+    SYS_sethostname,
+    SYS_setdomainname,
+    SYS_setpgid,
+    SYS_setsid,
+    SYS_unlinkat,
+    SYS_renameat2,
+    SYS_syslog,
+    SYS_adjtimex,
+    SYS_clock_adjtime,
+    SYS_sched_setscheduler,
+    SYS_sched_setattr,
+    SYS_sched_setparam,
+    SYS_quotactl,
+    SYS_swapon,
+    SYS_swapoff,
+    SYS_init_module,
+    SYS_finit_module,
+    SYS_delete_module,
+    SYS_kexec_load,
+    SYS_kexec_file_load,
+    SYS_bpf,
+    SYS_mount_setattr,
+    SYS_move_mount,
+    SYS_open_tree,
+    SYS_fchmodat,
+    SYS_fchownat,
+    SYS_fchmod,
+    SYS_fchown,
+    SYS_truncate,
+    SYS_setns,
+    SYS_unshare,
+    SYS_pidfd_send_signal,
+    SYS_process_madvise,
+    SYS_sync,
+    SYS_syncfs,
+    SYS_fsync,
+    SYS_perf_event_open,
+    SYS_userfaultfd,
+    SYS_fallocate,
+    SYS_setpriority,
 };
 
 static unsigned long state;
@@ -35,10 +87,31 @@ static char *area;
 
 static unsigned long argument(void)
 {
-    static const unsigned long corners[] = {0, 1, 2, 8, 15, 16, 4095, 4096, 4097, 0x7fff, 0xffff, 0x10000, 0x7fffffff,
-                                            0x80000000, 0xffffffff, 0x3fffffffff, 0x4000000000, 0x7fffffffffff,
-                                            0x7fffffffffffffff, 0x8000000000000000, 0xffffffc000000000,
-                                            0xffffffff80000000, -4096UL, -100UL, -1UL};
+    static const unsigned long corners[] = {0,
+                                            1,
+                                            2,
+                                            8,
+                                            15,
+                                            16,
+                                            4095,
+                                            4096,
+                                            4097,
+                                            0x7fff,
+                                            0xffff,
+                                            0x10000,
+                                            0x7fffffff,
+                                            0x80000000,
+                                            0xffffffff,
+                                            0x3fffffffff,
+                                            0x4000000000,
+                                            0x7fffffffffff,
+                                            0x7fffffffffffffff,
+                                            0x8000000000000000,
+                                            0xffffffc000000000,
+                                            0xffffffff80000000,
+                                            -4096UL,
+                                            -100UL,
+                                            -1UL};
     switch (next() % 8) {
     case 0:
     case 1:
@@ -145,8 +218,10 @@ TEST_SECONDS(every_number_with_every_argument_bad, 60)
             setuid(1000);
             for (long number = 0; number < NUMBERS; number++) {
                 alarm(1);
-                if (!is_harmful(number) && number != SYS_ppoll && number != SYS_pselect6 && number != SYS_rt_sigtimedwait)
-                    syscall(number, values[v], values[v], values[v], values[v], values[v], values[v]);
+                if (!is_harmful(number) && number != SYS_ppoll && number != SYS_pselect6 &&
+                    number != SYS_rt_sigtimedwait)
+                    syscall(number, values[v], values[v], values[v], values[v], values[v],
+                            values[v]);
             }
             _exit(0);
         }

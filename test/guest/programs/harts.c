@@ -29,7 +29,8 @@ static void write_function(uint32_t *code, int value)
 
 TEST(new_code_runs_on_every_hart)
 {
-    uint32_t *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint32_t *code =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(code != MAP_FAILED);
     for (int round = 0; round < 200; round++) {
         pin(round % harts());
@@ -152,9 +153,11 @@ TEST(float_state_of_another_process_never_shows)
                                  : "t0", "ft3", "fs7", "fa4");
     for (int i = 0; i < 300; i++) {
         unsigned long a, b, c;
-        __asm__ volatile("fmv.d.x ft3, zero\nfmv.d.x fs7, zero\nfmv.d.x fa4, zero" ::: "ft3", "fs7", "fa4");
+        __asm__ volatile("fmv.d.x ft3, zero\nfmv.d.x fs7, zero\nfmv.d.x fa4, zero" ::
+                             : "ft3", "fs7", "fa4");
         sched_yield();
-        __asm__ volatile("fmv.x.d %0, ft3\nfmv.x.d %1, fs7\nfmv.x.d %2, fa4" : "=r"(a), "=r"(b), "=r"(c));
+        __asm__ volatile("fmv.x.d %0, ft3\nfmv.x.d %1, fs7\nfmv.x.d %2, fa4"
+                         : "=r"(a), "=r"(b), "=r"(c));
         CHECK(a != 0x5ec2e7 && c != 0x5ec2e7);
         CHECK_EQ(b, 0);
     }
@@ -184,7 +187,8 @@ TEST_SECONDS(mappings_change_under_running_threads, 60)
         char *page = window + round % 16 * 4096;
         CHECK_EQ(mprotect(page, 4096, PROT_READ), 0);
         CHECK_EQ(mprotect(page, 4096, PROT_READ | PROT_WRITE), 0);
-        CHECK(mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == page);
+        CHECK(mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                   0) == page);
         *page = 'p';
     }
     stop = 1;

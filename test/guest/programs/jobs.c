@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Process groups, sessions, the controlling terminal, stops, and what termios does to input and output.
-// Runs on a terminal that is the controlling one (the console).
+// Process groups, sessions, the controlling terminal, stops, and what termios does to input and
+// output. Runs on a terminal that is the controlling one (the console).
 #include "ktap.h"
 #include <poll.h>
 #include <sys/ioctl.h>

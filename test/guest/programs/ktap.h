@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The frame of every guest test program: TEST(name) { ... } bodies run one after the other, each in a
-// child process of its own with a time limit, and are reported as KTAP. A body ends well by returning,
-// ill by a failed CHECK (or by any signal), and steps aside with SKIP(reason).
-// A case killed by a signal is a failure that names the signal. Strays of a case are killed with its group.
+// The frame of every guest test program: TEST(name) { ... } bodies run one after the other, each in
+// a child process of its own with a time limit, and are reported as KTAP. A body ends well by
+// returning, ill by a failed CHECK (or by any signal), and steps aside with SKIP(reason). A case
+// killed by a signal is a failure that names the signal. Strays of a case are killed with its
+// group.
 #pragma once
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -32,14 +33,14 @@ struct ktap_case {
 static struct ktap_case *ktap_first, **ktap_last = &ktap_first;
 static int ktap_skip_fd = -1;
 
-#define TEST_SECONDS(case_name, limit)                                                            \
-    static void case_##case_name(void);                                                           \
-    static struct ktap_case ktap_##case_name = {#case_name, case_##case_name, limit, NULL};       \
-    __attribute__((constructor)) static void add_##case_name(void)                                \
-    {                                                                                             \
-        *ktap_last = &ktap_##case_name;                                                           \
-        ktap_last = &ktap_##case_name.next;                                                       \
-    }                                                                                             \
+#define TEST_SECONDS(case_name, limit)                                                             \
+    static void case_##case_name(void);                                                            \
+    static struct ktap_case ktap_##case_name = {#case_name, case_##case_name, limit, NULL};        \
+    __attribute__((constructor)) static void add_##case_name(void)                                 \
+    {                                                                                              \
+        *ktap_last = &ktap_##case_name;                                                            \
+        ktap_last = &ktap_##case_name.next;                                                        \
+    }                                                                                              \
     static void case_##case_name(void)
 
 #define TEST(case_name) TEST_SECONDS(case_name, 20)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What describes the system and the process: uname, sysinfo, limits, prctl, random, umask, unknown calls.
+// What describes the system and the process: uname, sysinfo, limits, prctl, random, umask, unknown
+// calls.
 #include "ktap.h"
 #include <sched.h>
 #include <sys/prctl.h>

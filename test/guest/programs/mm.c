@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Memory as a process sees it: mmap, munmap, mprotect, brk, copy on write, stack growth, private file
-// mappings, and the signal code of every kind of fault.
+// Memory as a process sees it: mmap, munmap, mprotect, brk, copy on write, stack growth, private
+// file mappings, and the signal code of every kind of fault.
 #include "ktap.h"
 #include <setjmp.h>
 #include <sys/mman.h>
@@ -329,7 +329,8 @@ TEST(system_calls_answer_efault_for_bad_pointers)
     CHECK_EQ(munmap(hole + PAGE, PAGE), 0);
     int fd = open("/dev/zero", O_RDWR), pipe_fds[2];
     CHECK_EQ(pipe(pipe_fds), 0);
-    void *bad[] = {(void *)8, hole + PAGE, (void *)0x7fffffff0000UL, (void *)0xffffffc000000000UL, (void *)-1L};
+    void *bad[] = {(void *)8, hole + PAGE, (void *)0x7fffffff0000UL, (void *)0xffffffc000000000UL,
+                   (void *)-1L};
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         CHECK_ERRNO(syscall(SYS_read, fd, bad[i], 64), EFAULT);
         CHECK_ERRNO(syscall(SYS_write, pipe_fds[1], bad[i], 64), EFAULT);
@@ -427,7 +428,8 @@ TEST(proc_maps_lists_what_mmap_made)
         CHECK(start >= before && end > start);
         before = end;
         found |= !strncmp(line, want, strlen(want));
-        stack |= strstr(line, "[stack]") != NULL && start < (unsigned long)&p && end > (unsigned long)&p;
+        stack |=
+            strstr(line, "[stack]") != NULL && start < (unsigned long)&p && end > (unsigned long)&p;
     }
     fclose(maps);
     CHECK(found);

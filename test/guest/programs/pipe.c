@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Pipes and waiting on several descriptors: capacity, atomic writes, ends that close, poll, select, epoll.
+// Pipes and waiting on several descriptors: capacity, atomic writes, ends that close, poll, select,
+// epoll.
 #include "ktap.h"
 #include <poll.h>
 #include <sys/ioctl.h>

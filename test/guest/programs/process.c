@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Life and death of processes: fork, vfork, clone, exec in all its forms and errors, wait in all its
-// forms, orphans, credentials.
+// Life and death of processes: fork, vfork, clone, exec in all its forms and errors, wait in all
+// its forms, orphans, credentials.
 #include "ktap.h"
 #include <sched.h>
 #include <sys/auxv.h>
@@ -37,7 +37,9 @@ static int run(const char *path, const char *argument)
     bool failed = read(fds[0], &failure, sizeof(failure)) == sizeof(failure);
     close(fds[0]);
     CHECK_EQ(waitpid(pid, &status, 0), pid);
-    return failed ? 1000 + failure : WIFSIGNALED(status) ? 2000 + WTERMSIG(status) : WEXITSTATUS(status);
+    return failed                ? 1000 + failure
+           : WIFSIGNALED(status) ? 2000 + WTERMSIG(status)
+                                 : WEXITSTATUS(status);
 }
 
 TEST(fork_copies_and_wait_reports)
@@ -187,7 +189,8 @@ TEST(exec_errors)
 
 TEST(scripts)
 {
-    make_file("/tmp/script", "#!/bin/busybox sh\n[ \"$0 $1\" = '/tmp/script one' ] && exit 5\n", 60, 0755);
+    make_file("/tmp/script", "#!/bin/busybox sh\n[ \"$0 $1\" = '/tmp/script one' ] && exit 5\n", 60,
+              0755);
     CHECK_EQ(run("/tmp/script", "one"), 5);
     make_file("/tmp/script", "#! /bin/busybox  sh \nexit 8\n", 28, 0755);
     CHECK_EQ(run("/tmp/script", NULL), 8);
@@ -210,8 +213,10 @@ TEST(exec_closes_cloexec_and_resets_handlers)
     signal(SIGUSR2, (void (*)(int))(uintptr_t)ktap_fail);
     int kept = open("/dev/null", O_RDONLY), closed = open("/dev/null", O_RDONLY | O_CLOEXEC);
     char script[200];
-    snprintf(script, sizeof(script),
-             "[ -e /proc/self/fd/%d ] && [ ! -e /proc/self/fd/%d ] && kill -USR1 $$ && kill -USR2 $$", kept, closed);
+    snprintf(
+        script, sizeof(script),
+        "[ -e /proc/self/fd/%d ] && [ ! -e /proc/self/fd/%d ] && kill -USR1 $$ && kill -USR2 $$",
+        kept, closed);
     pid_t pid = fork();
     if (pid == 0) {
         execl("/bin/busybox", "sh", "-c", script, NULL);

@@ -121,7 +121,8 @@ TEST(classes_and_their_limits)
 // Loops counted by each of n children pinned to one hart in so many ms; setup runs first in each.
 static void race(int n, long *counts, int ms, void (*setup)(int))
 {
-    volatile long *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    volatile long *shared =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t pids[8];
     struct sched_param parameter = {.sched_priority = 90};
     for (int i = 0; i < n; i++) {
@@ -181,7 +182,8 @@ TEST(nice_gets_less_but_something)
 
 TEST(fifo_goes_before_other)
 {
-    volatile long *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    volatile long *shared =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct sched_param parameter = {.sched_priority = 90};
     pin(harts() - 1);
     pid_t other = fork();
@@ -200,7 +202,8 @@ TEST(fifo_goes_before_other)
 
 TEST_SECONDS(work_spreads_over_all_harts, 60)
 {
-    volatile long *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    volatile long *shared =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int n = harts();
     pid_t pids[16];
     for (int i = 0; i < n; i++) {

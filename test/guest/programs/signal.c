@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Signals: handlers and their frames, masks, alternate stacks, restarted calls, waiting for signals,
-// floating-point registers across handlers and switches.
+// Signals: handlers and their frames, masks, alternate stacks, restarted calls, waiting for
+// signals, floating-point registers across handlers and switches.
 #include "ktap.h"
 #include <poll.h>
 #include <setjmp.h>
@@ -270,11 +270,13 @@ TEST(handler_changes_the_context)
 static void all_registers(int number)
 {
     (void)number;
-    __asm__ volatile("li t0, -1\nli t1, -1\nli t2, -1\nli t3, -1\nli t4, -1\nli t5, -1\nli t6, -1\n"
-                     "li a0, -1\nli a1, -1\nli a2, -1\nli a3, -1\nli a4, -1\nli a5, -1\nli a6, -1\nli a7, -1\n"
-                     "fcvt.d.l ft0, t0\nfcvt.d.l fa0, t0\nfcvt.d.l ft11, t0\nfcvt.d.l fa7, t0\nfrcsr t0\nfsrm t0, t0" ::
-                         : "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7",
-                           "ft0", "fa0", "ft11", "fa7");
+    __asm__ volatile(
+        "li t0, -1\nli t1, -1\nli t2, -1\nli t3, -1\nli t4, -1\nli t5, -1\nli t6, -1\n"
+        "li a0, -1\nli a1, -1\nli a2, -1\nli a3, -1\nli a4, -1\nli a5, -1\nli a6, -1\nli a7, -1\n"
+        "fcvt.d.l ft0, t0\nfcvt.d.l fa0, t0\nfcvt.d.l ft11, t0\nfcvt.d.l fa7, t0\nfrcsr t0\nfsrm "
+        "t0, t0" ::
+            : "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a0", "a1", "a2", "a3", "a4", "a5", "a6",
+              "a7", "ft0", "fa0", "ft11", "fa7");
     count++;
 }
 
@@ -286,20 +288,25 @@ TEST(asynchronous_handler_preserves_every_register)
     int64_t end = now_ns(CLOCK_MONOTONIC) + 400000000;
     unsigned long bad = 0;
     while (now_ns(CLOCK_MONOTONIC) < end && !bad)
-        __asm__ volatile("li t1, 1000\nli t2, 2\nli t3, 3\nli t4, 4\nli t5, 5\nli t6, 6\nli a1, 11\nli a2, 12\n"
-                         "li a3, 13\nli a4, 14\nli a5, 15\nli a6, 16\nli a7, 17\n"
-                         "fcvt.d.l ft0, t2\nfcvt.d.l fa0, t3\nfcvt.d.l ft11, t4\nfcvt.d.l fa7, t5\nfcvt.d.l fs1, t6\n"
-                         "1: addi t1, t1, -1\nbnez t1, 1b\n"
-                         "addi t2, t2, -2\naddi t3, t3, -3\naddi t4, t4, -4\naddi t5, t5, -5\naddi t6, t6, -6\n"
-                         "addi a1, a1, -11\naddi a2, a2, -12\naddi a3, a3, -13\naddi a4, a4, -14\naddi a5, a5, -15\n"
-                         "addi a6, a6, -16\naddi a7, a7, -17\n"
-                         "or %0, t2, t3\nor %0, %0, t4\nor %0, %0, t5\nor %0, %0, t6\nor %0, %0, a1\nor %0, %0, a2\n"
-                         "or %0, %0, a3\nor %0, %0, a4\nor %0, %0, a5\nor %0, %0, a6\nor %0, %0, a7\n"
-                         "fcvt.l.d t2, ft0\nfcvt.l.d t3, fa0\nfcvt.l.d t4, ft11\nfcvt.l.d t5, fa7\nfcvt.l.d t6, fs1\n"
-                         "addi t2, t2, -2\naddi t3, t3, -3\naddi t4, t4, -4\naddi t5, t5, -5\naddi t6, t6, -6\n"
-                         "or %0, %0, t2\nor %0, %0, t3\nor %0, %0, t4\nor %0, %0, t5\nor %0, %0, t6\n"
-                         : "=&r"(bad)::"t1", "t2", "t3", "t4", "t5", "t6", "a1", "a2", "a3", "a4", "a5", "a6", "a7",
-                           "ft0", "fa0", "ft11", "fa7", "fs1");
+        __asm__ volatile(
+            "li t1, 1000\nli t2, 2\nli t3, 3\nli t4, 4\nli t5, 5\nli t6, 6\nli a1, 11\nli a2, 12\n"
+            "li a3, 13\nli a4, 14\nli a5, 15\nli a6, 16\nli a7, 17\n"
+            "fcvt.d.l ft0, t2\nfcvt.d.l fa0, t3\nfcvt.d.l ft11, t4\nfcvt.d.l fa7, t5\nfcvt.d.l "
+            "fs1, t6\n"
+            "1: addi t1, t1, -1\nbnez t1, 1b\n"
+            "addi t2, t2, -2\naddi t3, t3, -3\naddi t4, t4, -4\naddi t5, t5, -5\naddi t6, t6, -6\n"
+            "addi a1, a1, -11\naddi a2, a2, -12\naddi a3, a3, -13\naddi a4, a4, -14\naddi a5, a5, "
+            "-15\n"
+            "addi a6, a6, -16\naddi a7, a7, -17\n"
+            "or %0, t2, t3\nor %0, %0, t4\nor %0, %0, t5\nor %0, %0, t6\nor %0, %0, a1\nor %0, %0, "
+            "a2\n"
+            "or %0, %0, a3\nor %0, %0, a4\nor %0, %0, a5\nor %0, %0, a6\nor %0, %0, a7\n"
+            "fcvt.l.d t2, ft0\nfcvt.l.d t3, fa0\nfcvt.l.d t4, ft11\nfcvt.l.d t5, fa7\nfcvt.l.d t6, "
+            "fs1\n"
+            "addi t2, t2, -2\naddi t3, t3, -3\naddi t4, t4, -4\naddi t5, t5, -5\naddi t6, t6, -6\n"
+            "or %0, %0, t2\nor %0, %0, t3\nor %0, %0, t4\nor %0, %0, t5\nor %0, %0, t6\n"
+            : "=&r"(bad)::"t1", "t2", "t3", "t4", "t5", "t6", "a1", "a2", "a3", "a4", "a5", "a6",
+              "a7", "ft0", "fa0", "ft11", "fa7", "fs1");
     CHECK_EQ(bad, 0);
     CHECK(count > 20);
 }
@@ -308,9 +315,9 @@ TEST(default_actions)
 {
     static const struct {
         int number, ends;
-    } table[] = {{SIGHUP, 1}, {SIGINT, 1}, {SIGQUIT, 1}, {SIGABRT, 1}, {SIGUSR1, 1}, {SIGPIPE, 1}, {SIGALRM, 1},
-                 {SIGTERM, 1}, {SIGXCPU, 1}, {SIGSYS, 1}, {40, 1}, {SIGCHLD, 0}, {SIGURG, 0}, {SIGWINCH, 0},
-                 {SIGCONT, 0}};
+    } table[] = {{SIGHUP, 1},  {SIGINT, 1},  {SIGQUIT, 1}, {SIGABRT, 1},  {SIGUSR1, 1},
+                 {SIGPIPE, 1}, {SIGALRM, 1}, {SIGTERM, 1}, {SIGXCPU, 1},  {SIGSYS, 1},
+                 {40, 1},      {SIGCHLD, 0}, {SIGURG, 0},  {SIGWINCH, 0}, {SIGCONT, 0}};
     for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         int status;
         pid_t pid = fork();

@@ -14,9 +14,10 @@ static void on_alarm(int number)
 
 TEST(clocks_advance_and_agree)
 {
-    static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME,
-                                       CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_PROCESS_CPUTIME_ID,
-                                       CLOCK_THREAD_CPUTIME_ID};
+    static const clockid_t clocks[] = {CLOCK_REALTIME,           CLOCK_MONOTONIC,
+                                       CLOCK_MONOTONIC_RAW,      CLOCK_BOOTTIME,
+                                       CLOCK_REALTIME_COARSE,    CLOCK_MONOTONIC_COARSE,
+                                       CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID};
     for (unsigned i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
         struct timespec resolution;
         CHECK_EQ(clock_getres(clocks[i], &resolution), 0);
