@@ -16,7 +16,10 @@
 
 #include "page_priv.h"
 
-#define HART_CACHE_MAX 63 // the structure is 512 bytes then
+// A hart keeps enough for a small process to come and go without the buddy lock; less where memory
+// is short (page_init).
+#define HART_CACHE_MAX 255 // the structure is 2 KiB then
+#define HART_CACHE_MIN 63
 #define HART_BATCH     32
 
 // Pages of the kernel's reserve: user memory isn't served from the last ones, so that the kernel
@@ -38,6 +41,7 @@ struct hart_cache {
 } __attribute__((aligned(64)));
 
 static struct hart_cache hart_caches[NR_CPUS_MAX];
+static uint64_t hart_cache_limit = HART_CACHE_MIN;
 
 static int64_t nr_slab, nr_tables, nr_cached;
 
@@ -54,7 +58,14 @@ void page_clear(void *linear)
 
 void page_copy(void *linear_dst, const void *linear_src)
 {
-    memcpy(linear_dst, linear_src, PAGE_SIZE);
+    uint64_t *to = linear_dst;
+    const uint64_t *from = linear_src, *end = from + PAGE_SIZE / sizeof(*from);
+    for (; from < end; from += 8, to += 8) {
+        uint64_t a = from[0], b = from[1], c = from[2], d = from[3];
+        uint64_t e = from[4], f = from[5], g = from[6], h = from[7];
+        to[0] = a, to[1] = b, to[2] = c, to[3] = d;
+        to[4] = e, to[5] = f, to[6] = g, to[7] = h;
+    }
 }
 
 struct page *page_of_other(paddr_t pa)
@@ -97,73 +108,94 @@ struct page *virt_to_page(const void *linear)
     return page_of(virt_to_phys(linear));
 }
 
-// The buddy of `p` if all of it is RAM of the same range, else NULL.
-static struct page *buddy_of(const struct page *p, unsigned int order)
+static const struct page_range *range_of(const struct page *p)
 {
-    paddr_t pa = page_address(p) ^ (PAGE_SIZE << order);
-    struct page *b = page_of(pa);
-    if (!b || b->kind != PAGE_FREE || b->order != order)
-        return NULL;
-    return b;
+    const struct page_range *r = page_ranges;
+    while (p < r->pages || p >= r->pages + (r->size >> PAGE_SHIFT))
+        r++;
+    return r;
 }
 
 static void buddy_free_locked(struct page *p, unsigned int order)
 {
-    spin_assert_held(&buddy.lock);
+    const struct page_range *r = range_of(p);
+    uint64_t first = r->start >> PAGE_SHIFT, nr = r->size >> PAGE_SHIFT;
+    uint64_t pfn = first + (uint64_t)(p - r->pages);
+
     buddy.nr_free += 1UL << order;
-    while (order < PAGE_ORDER_MAX) {
-        struct page *b = buddy_of(p, order);
-        if (!b)
+    for (; order < PAGE_ORDER_MAX; order++) {
+        uint64_t index = (pfn ^ 1UL << order) - first;
+        struct page *b = r->pages + index;
+        // A block is in one range as a whole: beyond it there is nothing to merge with.
+        if (index >= nr || b->kind != PAGE_FREE || b->order != order)
             break;
         list_remove(&b->list);
         b->kind = PAGE_USED;
-        if (b < p)
-            p = b;
-        order++;
+        pfn &= ~(1UL << order);
     }
+    p = r->pages + (pfn - first);
     p->kind = PAGE_FREE;
     p->order = (uint8_t)order;
     list_add_head(&buddy.free[order], &p->list);
 }
 
-static struct page *buddy_alloc_locked(unsigned int order)
+// The smallest free block of at least this order, as it is; or NULL.
+static struct page *buddy_take_locked(unsigned int order)
 {
     spin_assert_held(&buddy.lock);
-    unsigned int have = order;
-    while (have <= PAGE_ORDER_MAX && list_is_empty(&buddy.free[have]))
-        have++;
-    if (have > PAGE_ORDER_MAX)
+    while (order <= PAGE_ORDER_MAX && list_is_empty(&buddy.free[order]))
+        order++;
+    if (order > PAGE_ORDER_MAX)
         return NULL;
-    struct page *p = list_first_entry(&buddy.free[have], struct page, list);
+    struct page *p = list_first_entry(&buddy.free[order], struct page, list);
     list_remove(&p->list);
-    while (have > order) {
-        have--;
-        struct page *half = p + (1UL << have);
-        half->kind = PAGE_FREE;
-        half->order = (uint8_t)have;
-        list_add_head(&buddy.free[have], &half->list);
-    }
-    buddy.nr_free -= 1UL << order;
     p->kind = PAGE_USED;
-    p->order = (uint8_t)order;
+    buddy.nr_free -= 1UL << order;
     return p;
 }
 
-// Interrupts off.
+// Cut p down to `order`, giving the upper halves back.
+static void buddy_cut_locked(struct page *p, unsigned int order)
+{
+    while (p->order > order) {
+        p->order--;
+        struct page *half = p + (1UL << p->order);
+        half->kind = PAGE_FREE;
+        half->order = p->order;
+        list_add_head(&buddy.free[p->order], &half->list);
+        buddy.nr_free += 1UL << p->order;
+    }
+}
+
+static struct page *buddy_alloc_locked(unsigned int order)
+{
+    struct page *p = buddy_take_locked(order);
+    if (p)
+        buddy_cut_locked(p, order);
+    return p;
+}
+
+// Interrupts off. Takes blocks, the smallest first, and splits them without going through the
+// lists.
 static void hart_cache_refill(struct hart_cache *cache)
 {
+    struct page *p;
     spin_lock(&buddy.lock);
-    while (cache->count < HART_BATCH) {
-        struct page *p = buddy_alloc_locked(0);
-        if (!p)
-            break;
-        cache->pages[cache->count++] = p;
+    while (cache->count < HART_BATCH && (p = buddy_take_locked(0)) != NULL) {
+        unsigned int order = p->order;
+        while (cache->count + (1UL << order) > HART_BATCH)
+            order--;
+        buddy_cut_locked(p, order);
+        for (uint64_t i = 1UL << order; i > 0; i--) {
+            p[i - 1].order = 0; // lowest address on top, to be used first
+            cache->pages[cache->count++] = &p[i - 1];
+        }
     }
     spin_unlock(&buddy.lock);
 }
 
 // Interrupts off. The coldest pages go, the most recent stay.
-static __attribute__((noinline)) void hart_cache_drain(struct hart_cache *cache, uint64_t nr)
+static void hart_cache_drain(struct hart_cache *cache, uint64_t nr)
 {
     spin_lock(&buddy.lock);
     for (uint64_t i = 0; i < nr; i++)
@@ -244,40 +276,43 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
     return p;
 }
 
-static __attribute__((noinline)) void page_free_block(struct page *p)
+static __attribute__((noinline)) void page_free_slow(struct page *p)
 {
-    irq_flags_t flags = spin_lock_irqsave(&buddy.lock);
-    buddy_free_locked(p, p->order);
-    spin_unlock_irqrestore(&buddy.lock, flags);
+    ASSERT(p->kind == PAGE_USED);
+    irq_flags_t flags = irq_save();
+    struct hart_cache *cache = &hart_caches[hart_self()->cpu];
+    if (p->order == 0) {
+        hart_cache_drain(cache, HART_BATCH);
+        cache->pages[cache->count++] = p;
+    } else {
+        spin_lock(&buddy.lock);
+        buddy_free_locked(p, p->order);
+        spin_unlock(&buddy.lock);
+    }
+    irq_restore(flags);
 }
 
-static inline void page_free_single(struct page *p)
+void page_free_last(struct page *p)
 {
     irq_flags_t flags = irq_save();
     struct hart_cache *cache = &hart_caches[hart_self()->cpu];
+    if (unlikely(p->kind != PAGE_USED || p->order != 0 || cache->count >= hart_cache_limit)) {
+        irq_restore(flags);
+        page_free_slow(p);
+        return;
+    }
     cache->pages[cache->count++] = p;
-    if (unlikely(cache->count == HART_CACHE_MAX))
-        hart_cache_drain(cache, HART_BATCH);
     irq_restore(flags);
 }
 
 void page_get(struct page *p)
 {
-    uint32_t before = atomic_add_relaxed(&p->refs, 1);
-    ASSERT(before != 0);
+    page_hold(p);
 }
 
 void page_put(struct page *p)
 {
-    uint32_t before = __atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL);
-    ASSERT(before != 0);
-    if (before > 1)
-        return;
-    ASSERT(p->kind == PAGE_USED);
-    if (likely(p->order == 0))
-        page_free_single(p);
-    else
-        page_free_block(p);
+    page_drop(p);
 }
 
 // Give reserved pages to the allocator in the largest aligned blocks. [start, end) inside one
@@ -332,6 +367,7 @@ void page_init(void)
         page_early_free_range(i, &start, &end);
         page_release_range(start, end);
     }
+    hart_cache_limit = MIN(MAX(buddy.nr_total / 128, HART_CACHE_MIN), HART_CACHE_MAX);
     buddy.reserve = MIN(MAX(buddy.nr_total / 128, RESERVE_MIN), RESERVE_MAX);
     log_info("mm: %lu KiB free in %u range%s", (unsigned long)(buddy.nr_free << (PAGE_SHIFT - 10)),
              page_nr_ranges, page_nr_ranges == 1 ? "" : "s");

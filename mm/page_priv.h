@@ -3,6 +3,8 @@
 // leftovers and the fast forms of the address conversions.
 #pragma once
 
+#include <lib/assert.h>
+#include <lib/atomic.h>
 #include <mm/page.h>
 
 #define PAGE_RANGES_MAX 16
@@ -46,6 +48,23 @@ static inline paddr_t page_address(const struct page *p)
 }
 
 void page_account_slab(int nr);
+
+// page_get and page_put in line, for the loops over page tables.
+static inline void page_hold(struct page *p)
+{
+    uint32_t before = atomic_add_relaxed(&p->refs, 1);
+    ASSERT(before != 0);
+}
+
+void page_free_last(struct page *p); // refs are down to 0
+
+static inline void page_drop(struct page *p)
+{
+    uint32_t before = __atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL);
+    ASSERT(before != 0);
+    if (before == 1)
+        page_free_last(p);
+}
 
 void page_clear(void *linear);
 void page_copy(void *linear_dst, const void *linear_src);

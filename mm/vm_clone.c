@@ -15,35 +15,37 @@ struct clone {
     bool exec; // a page with X was given to the child
 };
 
-// Entries [from, to) of one leaf table. Returns how many were copied.
+// [start, end) of one leaf table.
 static void clone_entries(struct clone *k, pte_t *src, pte_t *dst, vaddr_t start, vaddr_t end)
 {
-    unsigned int used = 0, counted = 0;
-    pte_t seen = 0;
+    unsigned int first = pt_index(start, 0),
+                 last = first + (unsigned int)((end - start) >> PAGE_SHIFT);
+    unsigned int used = 0, uncounted = 0;
+    const pte_t set = k->cow ? PTE_COW : 0, clear = k->cow ? PTE_W : 0;
+    pte_t seen = 0, taken = 0;
 
-    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
-        unsigned int i = pt_index(va, 0);
+    for (unsigned int i = first; i < last; i++) {
         pte_t pte = src[i];
         if (pte == 0)
             continue;
-        if (!(pte & PTE_SOFT)) {
+        used++;
+        if (likely(!(pte & PTE_SOFT))) {
             atomic_add_relaxed(&leaf_page(pte)->refs, 1);
-            counted++;
-            if (k->cow) {
-                pte_t shared = (pte | PTE_COW) & ~(pte_t)PTE_W;
-                if (shared != pte)
-                    src[i] = shared;
-                if (pte & PTE_W)
-                    cursor_note_flush(k->c, va, va + PAGE_SIZE);
-                pte = shared;
-            }
+            pte_t shared = (pte | set) & ~clear;
+            if (shared != pte)
+                src[i] = shared;
+            taken |= pte & clear;
+            pte = shared;
+        } else {
+            uncounted++;
         }
         seen |= pte;
         dst[i] = pte;
-        used++;
     }
+    if (taken)
+        cursor_note_flush(k->c, start, end);
     table_page(dst)->private += used;
-    k->child->nr_resident += counted;
+    k->child->nr_resident += used - uncounted;
     k->exec |= (seen & PTE_X) != 0;
 }
 

@@ -7,59 +7,108 @@
 // space->lock from open to close. Nothing is freed before cursor_flush() has returned from the
 // flush, and that is the only way to free: so no hart can use a translation to a page that somebody
 // else owns.
+#include <arch/thread.h>
 #include <errno.h>
 #include <lib/assert.h>
 #include <string.h>
 
 #include "vm_space_priv.h"
 
-static pte_t *table_create(struct vm_space *s)
+// Tables that are empty again wait here for the next space that needs one: fork and exit take and
+// give about ten each time, and clearing them would be most of the work. Roots keep the kernel's
+// half. Touched by their own hart only; nothing here runs in interrupts or sleeps on the way.
+#define TABLES_KEPT 12
+#define ROOTS_KEPT  3
+
+static struct table_stack {
+    unsigned int nr_tables, nr_roots;
+    struct page *tables[TABLES_KEPT], *roots[ROOTS_KEPT];
+} __attribute__((aligned(64))) table_stacks[NR_CPUS_MAX];
+
+static struct page *table_alloc(void)
 {
+    struct table_stack *stack = &table_stacks[hart_self()->cpu];
+    if (stack->nr_tables > 0)
+        return stack->tables[--stack->nr_tables];
     struct page *p = page_alloc(0, PAGE_ALLOC_ZERO);
-    if (!p)
-        return NULL;
-    s->nr_tables++;
-    page_account_tables(1);
-    return page_to_virt(p);
+    if (p)
+        page_account_tables(1);
+    return p;
+}
+
+// All entries are 0.
+static void table_free(struct page *table)
+{
+    struct table_stack *stack = &table_stacks[hart_self()->cpu];
+    if (stack->nr_tables < TABLES_KEPT) {
+        stack->tables[stack->nr_tables++] = table;
+        return;
+    }
+    page_account_tables(-1);
+    page_put(table);
+}
+
+static struct page *root_alloc(void)
+{
+    struct table_stack *stack = &table_stacks[hart_self()->cpu];
+    if (stack->nr_roots > 0)
+        return stack->roots[--stack->nr_roots];
+    struct page *p = table_alloc();
+    if (p) {
+        pte_t *root = page_to_virt(p);
+        const pte_t *kernel = phys_to_virt(kernel_root());
+        memcpy(root + PT_ENTRIES / 2, kernel + PT_ENTRIES / 2, PT_ENTRIES / 2 * sizeof(pte_t));
+    }
+    return p;
+}
+
+// The lower half is 0.
+static void root_free(struct page *p)
+{
+    struct table_stack *stack = &table_stacks[hart_self()->cpu];
+    if (stack->nr_roots < ROOTS_KEPT) {
+        stack->roots[stack->nr_roots++] = p;
+        return;
+    }
+    page_account_tables(-1);
+    page_put(p);
+}
+
+void vm_space_reclaim(void)
+{
+    struct table_stack *stack = &table_stacks[hart_self()->cpu];
+    page_account_tables(-(int)(stack->nr_tables + stack->nr_roots));
+    while (stack->nr_tables > 0)
+        page_put(stack->tables[--stack->nr_tables]);
+    while (stack->nr_roots > 0)
+        page_put(stack->roots[--stack->nr_roots]);
 }
 
 int vm_space_init(struct vm_space *s)
 {
     memset(s, 0, sizeof(*s));
     mutex_init(&s->lock);
-    pte_t *root = table_create(s);
+    struct page *root = root_alloc();
     if (!root)
         return -ENOMEM;
-    const pte_t *kernel = phys_to_virt(kernel_root());
-    memcpy(root + PT_ENTRIES / 2, kernel + PT_ENTRIES / 2, PT_ENTRIES / 2 * sizeof(pte_t));
-    mmu_context_init(&s->context, virt_to_phys(root));
+    s->nr_tables = 1;
+    mmu_context_init(&s->context, page_address(root));
     return 0;
 }
 
 pte_t *space_add_table(struct vm_space *s, pte_t *entry, pte_t *table)
 {
-    pte_t *fresh = table_create(s);
-    if (!fresh)
+    struct page *p = table_alloc();
+    if (!p)
         return NULL;
+    s->nr_tables++;
+    pte_t *fresh = page_to_virt(p);
     // Released: a hart that walks to the table finds it empty, not as it was (page walks are
     // ordered by address dependency).
     __atomic_store_n(entry, pte_make(virt_to_phys(fresh), PTE_V), __ATOMIC_RELEASE);
     if (table)
         table_page(table)->private ++;
     return fresh;
-}
-
-pte_t *space_find_level1(const struct vm_space *s, vaddr_t va)
-{
-    pte_t pte = space_root(s)[pt_index(va, 2)];
-    return pte ? table_below(pte) : NULL;
-}
-
-pte_t *space_find_leaf(const struct vm_space *s, vaddr_t va)
-{
-    pte_t *level1 = space_find_level1(s, va);
-    pte_t pte = level1 ? level1[pt_index(va, 1)] : 0;
-    return pte ? table_below(pte) : NULL;
 }
 
 pte_t *space_make_leaf(struct vm_space *s, vaddr_t va)
@@ -75,41 +124,47 @@ pte_t *space_make_leaf(struct vm_space *s, vaddr_t va)
 // Give a table back with the references of whatever it still maps.
 static void table_release(struct vm_space *s, struct page *table)
 {
-    const pte_t *ptes = page_to_virt(table);
-    for (unsigned int i = 0; table->private > 0; i++) {
-        ASSERT(i < PT_ENTRIES);
-        if (ptes[i] == 0)
+    pte_t *entry = page_to_virt(table);
+    uint64_t used = table->private, counted = 0;
+    for (; used > 0; entry++) {
+        pte_t pte = *entry;
+        if (pte == 0)
             continue;
-        table->private --;
-        if (leaf_is_counted(ptes[i])) {
-            s->nr_resident--;
-            page_put(leaf_page(ptes[i]));
+        used--;
+        *entry = 0;
+        if (!(pte & PTE_SOFT)) {
+            counted++;
+            page_drop(leaf_page(pte));
         }
     }
+    table->private = 0;
+    s->nr_resident -= counted;
     s->nr_tables--;
-    page_put(table);
+    table_free(table);
 }
 
 void vm_space_destroy(struct vm_space *s)
 {
     pte_t *root = space_root(s);
-    uint64_t nr_tables = s->nr_tables;
 
     mmu_context_destroy(&s->context);
     for (unsigned int i = 0; i < PT_ENTRIES / 2; i++) {
         if (root[i] == 0)
             continue;
+        struct page *table = leaf_page(root[i]);
         pte_t *level1 = table_below(root[i]);
-        for (unsigned int j = 0; j < PT_ENTRIES; j++)
-            if (level1[j])
-                table_release(s, table_page(table_below(level1[j])));
+        for (; table->private > 0; level1++)
+            if (*level1) {
+                table_release(s, leaf_page(*level1));
+                *level1 = 0;
+                table->private --;
+            }
+        root[i] = 0;
         s->nr_tables--;
-        page_put(table_page(level1));
+        table_free(table);
     }
-    page_put(table_page(root));
-    s->nr_tables--;
-    ASSERT(s->nr_tables == 0 && s->nr_resident == 0);
-    page_account_tables(-(int)nr_tables);
+    root_free(table_page(root));
+    ASSERT(s->nr_tables == 1 && s->nr_resident == 0);
 }
 
 void vm_cursor_open(struct vm_cursor *c, struct vm_space *s, vaddr_t start, vaddr_t end)
@@ -134,17 +189,13 @@ void cursor_flush(struct vm_cursor *c)
     c->flush_start = USER_END;
     c->flush_end = 0;
     for (unsigned int i = 0; i < c->nr_free; i++)
-        page_put(c->free_batch[i]);
+        page_drop(c->free_batch[i]);
     c->nr_free = 0;
-    int tables = 0;
     while (!list_is_empty(&c->free_tables)) {
         struct page *table = list_first_entry(&c->free_tables, struct page, list);
         list_remove(&table->list);
         table_release(c->space, table);
-        tables++;
     }
-    if (tables > 0)
-        page_account_tables(-tables);
 }
 
 void vm_cursor_close(struct vm_cursor *c)

@@ -52,11 +52,24 @@ static inline struct page *leaf_page(pte_t pte)
     return page_of(pte_paddr(pte));
 }
 
+// Give the empty tables that this hart keeps for itself back.
+void vm_space_reclaim(void);
 // A new empty table below `*entry`, or NULL. `table` holds the entry (NULL: the root).
 pte_t *space_add_table(struct vm_space *s, pte_t *entry, pte_t *table);
 // Tables above `va`: NULL where there is none.
-pte_t *space_find_level1(const struct vm_space *s, vaddr_t va);
-pte_t *space_find_leaf(const struct vm_space *s, vaddr_t va);
+static inline pte_t *space_find_level1(const struct vm_space *s, vaddr_t va)
+{
+    pte_t pte = space_root(s)[pt_index(va, 2)];
+    return pte ? table_below(pte) : NULL;
+}
+
+static inline pte_t *space_find_leaf(const struct vm_space *s, vaddr_t va)
+{
+    pte_t *level1 = space_find_level1(s, va);
+    pte_t pte = level1 ? level1[pt_index(va, 1)] : 0;
+    return pte ? table_below(pte) : NULL;
+}
+
 // The leaf table for `va`, made if need be; NULL: no memory.
 pte_t *space_make_leaf(struct vm_space *s, vaddr_t va);
 

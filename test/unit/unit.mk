@@ -25,7 +25,7 @@ unit_sources_fs/procfs_test   := $(unit_fs) fs/poll.c fs/procfs.c fs/text.c
 unit_sources_fs/tty_test      := $(unit_fs) fs/poll.c fs/tty.c fs/tty_ldisc.c fs/tty_ioctl.c
 
 # A TLB and allocators that tell: see host.h.
-unit_wrap  := $(foreach f,page_alloc page_put slab_alloc slab_zalloc,-Wl,--wrap=$(f))
+unit_wrap  := $(foreach f,page_alloc page_put page_free_last slab_alloc slab_zalloc,-Wl,--wrap=$(f))
 
 unit_tests    := $(patsubst test/unit/%.c,$(unit_out)/%,$(wildcard test/unit/*/*_test.c))
 unit_mm       := $(filter mm/%,$(sources)) lib/rbtree.c

@@ -11,6 +11,7 @@
 #include <mm/vmap.h>
 
 #include "../../mm/slab_priv.h"
+#include "../../mm/vm_space_priv.h"
 #include "host.h"
 
 char *host_ram;
@@ -119,6 +120,7 @@ uint64_t host_free_pages(void)
 {
     struct page_stats stats;
     slab_reclaim();
+    vm_space_reclaim();
     page_stats(&stats);
     return stats.free;
 }

@@ -128,16 +128,31 @@ void host_check_tlb(void)
     }
 }
 
+static void check_unreachable(const struct page *p)
+{
+    paddr_t start = page_to_phys(p), end = start + (PAGE_SIZE << p->order);
+    for (unsigned int i = 0; i < tlb_used; i++)
+        if (pte_paddr(tlb[i].pte) >= start && pte_paddr(tlb[i].pte) < end)
+            fail_msg("page %#lx is freed while the TLB reaches it", (long)start);
+}
+
+// The two ways to free a page, where mm's other files call them.
 void __real_page_put(struct page *p);
 void __wrap_page_put(struct page *p);
+void __real_page_free_last(struct page *p);
+void __wrap_page_free_last(struct page *p);
 
 void __wrap_page_put(struct page *p)
 {
-    paddr_t start = page_to_phys(p), end = start + (PAGE_SIZE << p->order);
-    for (unsigned int i = 0; p->refs == 1 && i < tlb_used; i++)
-        if (pte_paddr(tlb[i].pte) >= start && pte_paddr(tlb[i].pte) < end)
-            fail_msg("page %#lx is freed while the TLB reaches it", (long)start);
+    if (p->refs == 1)
+        check_unreachable(p);
     __real_page_put(p);
+}
+
+void __wrap_page_free_last(struct page *p)
+{
+    check_unreachable(p);
+    __real_page_free_last(p);
 }
 
 // The byte at va, or NULL with the signal in *signal.
