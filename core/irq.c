@@ -30,7 +30,7 @@ void irq_set_controller(const struct irq_controller *c)
 
 void irq_init_hart(void)
 {
-    if (controller)
+    if (controller && controller->init_hart)
         controller->init_hart();
 }
 

@@ -135,27 +135,30 @@ static uint64_t asid_new(uint64_t old)
     return asids.generation | asid;
 }
 
-void asid_take(struct mmu_context *ctx, cpu_t cpu, bool *flush_all)
+// Out of line: the way that every switch goes needs few registers then.
+static __attribute__((noinline)) bool asid_take_locked(struct mmu_context *ctx, cpu_t cpu)
 {
-    *flush_all = false;
-    uint64_t number = atomic_load(&ctx->asid);
-    if (asids.bits == 0 && number != 0)
-        return;
-    uint64_t active = atomic_load(&asids.active[cpu]);
-    if (active != 0 && asid_is_current(number) &&
-        atomic_compare_exchange(&asids.active[cpu], &active, number))
-        return;
-
     unsigned long flags = tlb_hw_lock();
-    number = ctx->asid;
+    uint64_t number = ctx->asid;
     if (asids.bits == 0 ? number == 0 : !asid_is_current(number)) {
         number = asid_new(number);
         atomic_store(&ctx->asid, number);
     }
-    if (asids.flush_pending & BIT(cpu)) {
-        asids.flush_pending &= ~BIT(cpu);
-        *flush_all = true;
-    }
+    bool flush_all = asids.flush_pending & BIT(cpu);
+    asids.flush_pending &= ~BIT(cpu);
     atomic_store(&asids.active[cpu], number);
     tlb_hw_unlock(flags);
+    return flush_all;
+}
+
+bool asid_take(struct mmu_context *ctx, cpu_t cpu)
+{
+    uint64_t number = atomic_load(&ctx->asid);
+    if (asids.bits == 0 && number != 0)
+        return false;
+    uint64_t active = atomic_load(&asids.active[cpu]);
+    if (active != 0 && asid_is_current(number) &&
+        atomic_compare_exchange(&asids.active[cpu], &active, number))
+        return false;
+    return asid_take_locked(ctx, cpu);
 }

@@ -56,10 +56,14 @@ static void fpu_load(struct arch_thread *t, struct trap_frame *frame)
     }
 }
 
-void fpu_switch(struct arch_thread *prev, struct arch_thread *next)
+void fpu_save_dirty(struct arch_thread *t)
 {
-    fpu_save(prev, arch_thread_frame(prev));
-    fpu_load(next, arch_thread_frame(next));
+    fpu_save(t, arch_thread_frame(t));
+}
+
+void fpu_load_used(struct arch_thread *t)
+{
+    fpu_load(t, arch_thread_frame(t));
 }
 
 void fpu_save_self(void)

@@ -95,8 +95,7 @@ static void fence_i_if_stale(struct mmu_context *ctx, cpu_t cpu)
 // kernel's half of the new root, which an ASID operand would leave out (privileged spec 12.2.1).
 static void switch_in(struct mmu_context *ctx, cpu_t cpu)
 {
-    bool everything;
-    asid_take(ctx, cpu, &everything);
+    bool everything = asid_take(ctx, cpu);
     atomic_fetch_or(&ctx->running, BIT(cpu));
     tlb_hw_fence(); // (B), partner (A) in mmu_context_flush() and mmu_context_flush_icache()
     uint64_t gen = atomic_load(&ctx->tlb_gen);

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The hart under tlb.c: satp, fences, SBI. See tlb_priv.h.
+// The slow operations of <arch/tlb_hw.h>: probing, and other harts by SBI.
 #include <arch/csr.h>
 #include <arch/mmu.h>
 #include <arch/sbi.h>
-#include <arch/thread.h>
+#include <arch/tlb_hw.h>
 #include <lib/assert.h>
 
 #include "hart_priv.h"
 #include "raw_lock_priv.h"
-#include "tlb_priv.h"
 
 static struct raw_lock asid_lock;
-// SiFive errata CIP-453 and CIP-1200: on these harts an sfence.vma with operands does too little.
-// The FU740 has them; mimpid tells it from later ones with the same marchid.
-static bool flush_needs_all;
+bool tlb_hw_flush_needs_all;
 
+// The FU740 has the errata; mimpid tells it from later harts with the same marchid.
 static bool tlb_hw_has_errata(void)
 {
     const struct sbi_info *info = sbi_info();
@@ -24,7 +22,7 @@ static bool tlb_hw_has_errata(void)
 
 unsigned int tlb_hw_probe_asid_bits(void)
 {
-    flush_needs_all = tlb_hw_has_errata();
+    tlb_hw_flush_needs_all = tlb_hw_has_errata();
     irq_flags_t flags = irq_save();
     uint64_t before = csr_read(satp);
     csr_write(satp, before | SATP_ASID_MASK << SATP_ASID_SHIFT);
@@ -35,65 +33,9 @@ unsigned int tlb_hw_probe_asid_bits(void)
     return (unsigned int)__builtin_ctzl(~bits);
 }
 
-cpu_t tlb_hw_cpu(void)
-{
-    return hart_self()->cpu;
-}
-
 uint64_t tlb_hw_online(void)
 {
     return hart_online_mask();
-}
-
-void tlb_hw_fence(void)
-{
-    __asm__ volatile("fence rw, rw" ::: "memory");
-}
-
-void tlb_hw_flush_all(void)
-{
-    __asm__ volatile("sfence.vma" ::: "memory");
-}
-
-void tlb_hw_flush_asid(asid_t asid)
-{
-    if (flush_needs_all)
-        tlb_hw_flush_all();
-    else
-        __asm__ volatile("sfence.vma zero, %0" ::"r"((unsigned long)asid) : "memory");
-}
-
-void tlb_hw_flush_page(vaddr_t va, asid_t asid)
-{
-    if (flush_needs_all)
-        tlb_hw_flush_all();
-    else
-        __asm__ volatile("sfence.vma %0, %1" ::"r"(va), "r"((unsigned long)asid) : "memory");
-}
-
-void tlb_hw_flush_kernel_page(vaddr_t va)
-{
-    if (flush_needs_all)
-        tlb_hw_flush_all();
-    else
-        __asm__ volatile("sfence.vma %0" ::"r"(va) : "memory");
-}
-
-void tlb_hw_fence_i(void)
-{
-    __asm__ volatile("fence.i" ::: "memory");
-}
-
-void tlb_hw_load(struct mmu_context *ctx, asid_t asid)
-{
-    paddr_t root = ctx ? ctx->root : kernel_root();
-    hart_self()->mmu = ctx;
-    csr_write(satp, SATP_MODE_SV39 | (uint64_t)asid << SATP_ASID_SHIFT | root >> PAGE_SHIFT);
-}
-
-struct mmu_context *tlb_hw_current(void)
-{
-    return hart_self()->mmu;
 }
 
 static void check_remote(int err, const char *what)

@@ -15,7 +15,7 @@ struct irq_controller {
     void (*disable)(uint32_t irq);
     uint32_t (*claim)(void); // on the calling hart; 0: none
     void (*complete)(uint32_t irq);
-    void (*init_hart)(void); // on each hart that comes online
+    void (*init_hart)(void); // on each hart that comes online; NULL: it has nothing to do
 };
 void irq_set_controller(const struct irq_controller *c);
 void irq_init_hart(void);
