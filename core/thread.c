@@ -233,6 +233,11 @@ static void thread_inherit(struct thread *t, const struct thread *parent)
     t->sched.rt_priority = parent->sched.rt_priority;
     t->sched.nice = parent->sched.nice;
     t->sched.affinity = parent->sched.affinity;
+    if (parent->sched.reset_on_fork) {
+        t->sched.policy = SCHED_NORMAL;
+        t->sched.rt_priority = 0;
+        t->sched.nice = MAX(parent->sched.nice, 0);
+    }
 }
 
 // Not from an idle thread, whose parameters are nobody's.

@@ -1,3 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Scheduling policy, priority, affinity: core/sys_sched.c.
 SYSCALL0(__NR_sched_yield, sys_sched_yield)
+SYSCALL2(__NR_sched_setparam, sys_sched_setparam, pid_t, vaddr_t)
+SYSCALL3(__NR_sched_setscheduler, sys_sched_setscheduler, pid_t, int, vaddr_t)
+SYSCALL1(__NR_sched_getscheduler, sys_sched_getscheduler, pid_t)
+SYSCALL2(__NR_sched_getparam, sys_sched_getparam, pid_t, vaddr_t)
+SYSCALL3(__NR_sched_setaffinity, sys_sched_setaffinity, pid_t, unsigned int, vaddr_t)
+SYSCALL3(__NR_sched_getaffinity, sys_sched_getaffinity, pid_t, unsigned int, vaddr_t)
+SYSCALL1(__NR_sched_get_priority_max, sys_sched_get_priority_max, int)
+SYSCALL1(__NR_sched_get_priority_min, sys_sched_get_priority_min, int)
+SYSCALL2(__NR_sched_rr_get_interval, sys_sched_rr_get_interval, pid_t, vaddr_t)
+SYSCALL3(__NR_setpriority, sys_setpriority, int, int, int)
+SYSCALL2(__NR_getpriority, sys_getpriority, int, int)
+SYSCALL3(__NR_getcpu, sys_getcpu, vaddr_t, vaddr_t, vaddr_t)

@@ -23,6 +23,7 @@ struct sched_entity {         // guarded by the lock of the run queue it is on (
     uint64_t affinity;               // bit per cpu
     bool queued;                     // in a queue; the running thread isn't
     bool yielding;                   // goes to the tail although its slice isn't used up
+    bool reset_on_fork;              // SCHED_RESET_ON_FORK
     uint32_t samples[2];             // ticks that met it in the kernel, in user mode
 };
 
