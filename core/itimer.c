@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Interval timers of a process: getitimer(2), setitimer(2). ITIMER_REAL is a timer of the kernel.
 // ITIMER_VIRTUAL and ITIMER_PROF count the process's CPU time: they are compared at each tick of a
-// thread of the process, so they come up to a tick late, never early.
+// thread of the process and are as exact as the tick.
 //
 // process->lock serialises setting; firing happens in interrupt context without it. What both touch
 // is atomic, and timer_cancel() waits until the real timer's firing is over.

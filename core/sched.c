@@ -259,7 +259,12 @@ void sched_tick(void)
     run_queue_set_tick(rq, now);
     if (rq->queue.nr > 0 && now >= rq->next_balance_ns)
         sched_push(rq, now);
+    uint64_t user_ns = t->user_ns - t->sched.ticked_user_ns;
+    uint64_t system_ns = t->system_ns - t->sched.ticked_system_ns;
+    t->sched.ticked_user_ns = t->user_ns;
+    t->sched.ticked_system_ns = t->system_ns;
     spin_unlock(&rq->lock);
+    itimer_tick(t->process, user_ns, system_ns); // `t` is the thread that this interrupted
 }
 
 // Somebody queued a thread here, or set a work bit of the thread that runs here. The work bit acts

@@ -69,6 +69,9 @@ void sched_place_thread(struct thread *t);
 
 void sched_start_load(void); // sched_init.c: begin to sample the load
 
+// itimer.c: the running thread used so much CPU time since the last tick. Interrupts off, no lock.
+void itimer_tick(struct process *p, uint64_t user_ns, uint64_t system_ns);
+
 // timer.c: the scheduler's share of the hart's event.
 void timer_request_tick(uint64_t deadline_ns); // interrupts off
 // The deadline passed; interrupts off. sched.c

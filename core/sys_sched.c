@@ -52,7 +52,8 @@ static int sched_may_set_policy(struct thread *t, unsigned int policy, int rt_pr
         return -EPERM;
     if (cred_has_cap(thread_self()->cred, CAP_SYS_NICE))
         return 0;
-    bool raises = rt_priority > t->sched.rt_priority || (rt_priority > 0 && t->sched.policy != policy);
+    bool raises =
+        rt_priority > t->sched.rt_priority || (rt_priority > 0 && t->sched.policy != policy);
     if (raises && (uint64_t)rt_priority > process_limit(t->process, RLIMIT_RTPRIO))
         return -EPERM;
     // Leaving SCHED_IDLE asks for as much as the nice value does.

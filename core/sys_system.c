@@ -176,7 +176,7 @@ enum {
 };
 
 static struct mutex syslog_lock = MUTEX_INIT(syslog_lock); // guards what follows
-static uint64_t syslog_cleared; // READ_ALL begins here
+static uint64_t syslog_cleared;                            // READ_ALL begins here
 static uint64_t syslog_read_seq;
 static int syslog_saved_level = -1;
 

@@ -97,6 +97,7 @@ struct process {
     bool vfork_done;
     uint64_t start_ns;
     uint32_t personality;
+    uint32_t membarrier; // registrations of membarrier(2)
     int parent_death_signal;
     bool child_subreaper;
     bool no_new_privs;

@@ -16,15 +16,16 @@ struct sched_entity {         // guarded by the lock of the run queue it is on (
     unsigned int policy;      // SCHED_*
     int rt_priority;          // 1..99, 0 for normal classes
     int nice;
-    uint32_t weight, weight_inverse; // of policy and nice; 2^32 / weight
-    uint64_t vruntime;               // weighted ns; relative to its queue's minimum
-    uint64_t slice_left_ns;          // 0: to be refilled
-    cpu_t cpu;                       // whose queue it is on, runs on, or ran on last
-    uint64_t affinity;               // bit per cpu
-    bool queued;                     // in a queue; the running thread isn't
-    bool yielding;                   // goes to the tail although its slice isn't used up
-    bool reset_on_fork;              // SCHED_RESET_ON_FORK
-    uint32_t samples[2];             // ticks that met it in the kernel, in user mode
+    uint32_t weight, weight_inverse;           // of policy and nice; 2^32 / weight
+    uint64_t vruntime;                         // weighted ns; relative to its queue's minimum
+    uint64_t slice_left_ns;                    // 0: to be refilled
+    cpu_t cpu;                                 // whose queue it is on, runs on, or ran on last
+    uint64_t affinity;                         // bit per cpu
+    bool queued;                               // in a queue; the running thread isn't
+    bool yielding;                             // goes to the tail although its slice isn't used up
+    bool reset_on_fork;                        // SCHED_RESET_ON_FORK
+    uint64_t ticked_user_ns, ticked_system_ns; // run time at the last tick
+    uint32_t samples[2];                       // ticks that met it in the kernel, in user mode
 };
 
 void sched_init(void); // boot hart; the calling context becomes its idle thread
