@@ -78,14 +78,11 @@ void arch_thread_reset_user(void)
     arch_thread_destroy(self);
 }
 
-// Out of line: callers read tp again afterwards. The boot stack has no room for a frame at its top;
-// an empty one elsewhere says that no unit is on. The thread never enters user mode.
+// Out of line: callers read tp again afterwards.
 __attribute__((noinline)) void arch_thread_adopt(struct arch_thread *t)
 {
     irq_flags_t flags = irq_save();
-    static struct trap_frame no_frame;
     *t = *arch_thread_self();
-    t->kernel_sp = (uintptr_t)(&no_frame + 1);
     t->hart->idle = t;
     __asm__ volatile("mv tp, %0" ::"r"(t) : "memory");
     irq_restore(flags);
