@@ -113,10 +113,12 @@ pte_t *space_add_table(struct vm_space *s, pte_t *entry, pte_t *table)
 
 pte_t *space_make_leaf(struct vm_space *s, vaddr_t va)
 {
-    pte_t *entry = &space_root(s)[pt_index(va, 2)];
+    unsigned int top = pt_index(va, 2);
+    pte_t *entry = &space_root(s)[top];
     pte_t *level1 = *entry ? table_below(*entry) : space_add_table(s, entry, NULL);
     if (!level1)
         return NULL;
+    s->root_used[top / 64] |= BIT(top % 64);
     entry = &level1[pt_index(va, 1)];
     return *entry ? table_below(*entry) : space_add_table(s, entry, level1);
 }
@@ -143,26 +145,30 @@ static void table_release(struct vm_space *s, struct page *table)
     table_free(table);
 }
 
+// One entry of the root, with all below it.
+static void destroy_level1(struct vm_space *s, pte_t *root_entry)
+{
+    struct page *table = leaf_page(*root_entry);
+    pte_t *entry = table_below(*root_entry);
+    for (; table->private > 0; entry++)
+        if (*entry) {
+            table_release(s, leaf_page(*entry));
+            *entry = 0;
+            table->private --;
+        }
+    *root_entry = 0;
+    s->nr_tables--;
+    table_free(table);
+}
+
 void vm_space_destroy(struct vm_space *s)
 {
     pte_t *root = space_root(s);
 
     mmu_context_destroy(&s->context);
-    for (unsigned int i = 0; i < PT_ENTRIES / 2; i++) {
-        if (root[i] == 0)
-            continue;
-        struct page *table = leaf_page(root[i]);
-        pte_t *level1 = table_below(root[i]);
-        for (; table->private > 0; level1++)
-            if (*level1) {
-                table_release(s, leaf_page(*level1));
-                *level1 = 0;
-                table->private --;
-            }
-        root[i] = 0;
-        s->nr_tables--;
-        table_free(table);
-    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(s->root_used); i++)
+        for (uint64_t used = s->root_used[i]; used; used &= used - 1)
+            destroy_level1(s, &root[i * 64 + (unsigned int)__builtin_ctzl(used)]);
     root_free(table_page(root));
     ASSERT(s->nr_tables == 1 && s->nr_resident == 0);
 }

@@ -22,8 +22,11 @@ static void cursor_drop_leaf(struct vm_cursor *c, vaddr_t va)
 {
     pte_t *level1 = space_find_level1(c->space, va);
     cursor_unlink_table(c, &level1[pt_index(va, 1)]);
-    if (--table_page(level1)->private == 0)
-        cursor_unlink_table(c, &space_root(c->space)[pt_index(va, 2)]);
+    if (--table_page(level1)->private == 0) {
+        unsigned int top = pt_index(va, 2);
+        c->space->root_used[top / 64] &= ~BIT(top % 64);
+        cursor_unlink_table(c, &space_root(c->space)[top]);
+    }
 }
 
 void cursor_drop_empty_leaf(struct vm_cursor *c, vaddr_t va)

@@ -8,6 +8,7 @@
 // address-space issue behind this same interface.
 #pragma once
 
+#include <arch/mmu.h>
 #include <arch/tlb.h>
 #include <lib/list.h>
 #include <mm/page.h>
@@ -15,7 +16,8 @@
 
 struct vm_space {
     struct mmu_context context;
-    struct mutex lock; // below vm_map.lock; guards the tables
+    struct mutex lock;                       // below vm_map.lock; guards the tables
+    uint64_t root_used[PT_ENTRIES / 2 / 64]; // bit per entry of the root's lower half
     uint64_t nr_tables;
     uint64_t nr_resident; // mapped user pages
 };
