@@ -12,6 +12,8 @@ unit_libfdt := $(patsubst %,$(unit_out)/external/dtc/libfdt/%.o,$(libfdt) fdt_em
 unit_zlib   := $(patsubst %,$(unit_out)/external/zlib/%.o,$(zlib) deflate trees)
 
 unit_sources_arch/tlb_test     := test/unit/arch/hart_model.c test/unit/arch/tlb_model.c
+unit_sources_core/elf_test     := core/elf.c
+unit_sources_core/signal_queue_test := core/signal_queue.c
 unit_sources_lib/cpio_test    := lib/cpio.c
 unit_sources_lib/dt_test      := lib/dt.c lib/dt_system.c
 unit_objects_lib/dt_test      := $(unit_libfdt)
