@@ -98,7 +98,7 @@ long sys_sysinfo(vaddr_t addr)
     info.uptime = (long)(clock_monotonic_ns() / NS_PER_SEC);
     for (unsigned int i = 0; i < ARRAY_SIZE(load); i++)
         info.loads[i] = load[i]; // both 16.16: SI_LOAD_SHIFT
-    info.totalram = pages.total - pages.reserved;
+    info.totalram = pages.total;
     info.freeram = pages.free;
     info.bufferram = 0;
     info.procs = (uint16_t)MIN(thread_count(), 65535U);

@@ -64,7 +64,8 @@ struct page *phys_to_page(paddr_t pa); // NULL: not RAM
 struct page *virt_to_page(const void *linear);
 
 struct page_stats {
-    uint64_t total, free, reserved, slab, page_tables, cached; // in pages; total: RAM handed to us
+    // In pages. total: given to the allocator so far; reserved: the rest of RAM.
+    uint64_t total, free, reserved, slab, page_tables, cached;
 };
 void page_stats(struct page_stats *stats);
 void page_account_tables(int nr); // page tables taken or given back, for page_stats
