@@ -108,15 +108,20 @@ static int load_interpreter(struct exec *x)
         return -ENOMEM;
     ssize_t got = file_read_kernel(x->file, name, size, x->image.interp_offset);
     int err = got < 0 ? (int)got : 0;
-    if (err == 0 && (got != (ssize_t)size || name[size - 1] != '\0'))
+    if (err == 0 && got != (ssize_t)size)
+        err = -EIO;
+    if (err == 0 && name[size - 1] != '\0')
         err = -ENOEXEC;
     if (err == 0)
         err = open_by_name(x, name, &x->interp_file);
     kfree(name);
     if (err == 0)
         err = read_head(x, x->interp_file, &n);
-    if (err == 0)
-        err = read_elf(x, x->interp_file, n, &x->interp);
+    if (err == 0 && n < sizeof(Elf64_Ehdr))
+        err = -EIO;
+    if (err != 0)
+        return err;
+    err = read_elf(x, x->interp_file, n, &x->interp);
     return err == -ENOEXEC ? -ELIBBAD : err;
 }
 

@@ -41,6 +41,9 @@ static bool wants(const struct thread *t, int signal)
 {
     if (t->exiting)
         return false;
+    // The stopped hear of nothing but SIGKILL before SIGCONT.
+    if (t->process->group_stop)
+        return signal == SIGKILL;
     return signal == SIGKILL || !(SIGMASK(signal) & t->signal.mask & ~t->signal.waiting);
 }
 

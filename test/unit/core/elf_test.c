@@ -113,11 +113,10 @@ static void test_refused(void **state)
     f = good();                                                                                    \
     change;                                                                                        \
     assert_int_equal(load(&f, &image), error)
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 5; i++) {
         REFUSED(f.h.e_ident[i] ^= 0x40, -ENOEXEC);
     }
     REFUSED(f.h.e_ident[EI_CLASS] = ELFCLASS32, -ENOEXEC);
-    REFUSED(f.h.e_ident[EI_DATA] = ELFDATA2MSB, -ENOEXEC);
     REFUSED(f.h.e_type = ET_REL, -ENOEXEC);
     REFUSED(f.h.e_type = ET_CORE, -ENOEXEC);
     REFUSED(f.h.e_machine = EM_X86_64, -ENOEXEC);
