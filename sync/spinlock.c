@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Ticket spinlock: `next` is the ticket drawn by the next comer, `serving` the one that may enter.
+// Test-and-set spinlock. Waiters read until the word is free before they try again, so that they
+// share its cache line.
 //
-// Only the holder writes `serving` and `owner`, so unlocking is a plain store with release; its
-// partner is the acquiring load of whoever waits for that ticket. `owner` exists for assertions: a
-// thread that reads itself there did take the lock, whatever else it reads is only "not me".
+// Taking is an exchange with acquire, letting go a store with release: partners. `owner` exists for
+// assertions: a thread that reads itself there did take the lock, whatever else it reads is only
+// "not me".
 #include <arch/thread.h>
 #include <lib/assert.h>
 #include <lib/atomic.h>
@@ -11,40 +12,44 @@
 
 void spin_init(struct spinlock *l)
 {
-    l->next = l->serving = 0;
+    l->held = 0;
     l->owner = NULL;
 }
 
-static void spin_entered(struct spinlock *l, struct arch_thread *self)
+static inline bool spin_try(struct spinlock *l)
 {
+    return __atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE) == 0; // pairs with spin_unlock
+}
+
+static inline void spin_entered(struct spinlock *l)
+{
+    struct arch_thread *self = arch_thread_self();
     atomic_store(&l->owner, (const void *)self);
     self->spin_depth++;
 }
 
-// Out of line: the wait of a lock that somebody holds.
-static __attribute__((noinline)) void spin_wait(struct spinlock *l, uint32_t ticket)
+// Out of line: the wait for a lock that somebody holds.
+static __attribute__((noinline)) void spin_wait(struct spinlock *l)
 {
     ASSERT(!spin_is_held(l));
-    while (atomic_load_acquire(&l->serving) != ticket)
-        hart_relax();
+    do {
+        while (atomic_load(&l->held) != 0)
+            hart_relax();
+    } while (!spin_try(l));
 }
 
 void spin_lock(struct spinlock *l)
 {
-    uint32_t ticket = atomic_add_relaxed(&l->next, 1);
-    if (unlikely(atomic_load_acquire(&l->serving) != ticket)) // pairs with spin_unlock
-        spin_wait(l, ticket);
-    spin_entered(l, arch_thread_self());
+    if (unlikely(!spin_try(l)))
+        spin_wait(l);
+    spin_entered(l);
 }
 
 bool spin_trylock(struct spinlock *l)
 {
-    uint32_t ticket = atomic_load_acquire(&l->serving); // pairs with spin_unlock
-    uint32_t expected = ticket;
-    // Nobody waits if the next ticket is the one being served.
-    if (!atomic_compare_exchange(&l->next, &expected, ticket + 1))
+    if (atomic_load(&l->held) != 0 || !spin_try(l))
         return false;
-    spin_entered(l, arch_thread_self());
+    spin_entered(l);
     return true;
 }
 
@@ -53,7 +58,7 @@ void spin_unlock(struct spinlock *l)
     ASSERT(spin_is_held(l));
     atomic_store(&l->owner, (const void *)NULL);
     arch_thread_self()->spin_depth--;
-    atomic_store_release(&l->serving, l->serving + 1); // pairs with spin_lock
+    atomic_store_release(&l->held, 0); // pairs with spin_try
 }
 
 irq_flags_t spin_lock_irqsave(struct spinlock *l)

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Ticket spinlock: fair, never sleeps. While held the thread may not sleep (arch_thread.spin_depth
-// counts). A lock that interrupt handlers take as well must be taken with the _irqsave form
-// everywhere. Lock order: sync/README.md.
+// Spinlock: never sleeps. Not fair: whichever waiter looks first gets it, so that a waiter whose
+// virtual hart isn't running just then holds up nobody behind it (sync/README.md). While held the
+// thread may not sleep (arch_thread.spin_depth counts). A lock that interrupt handlers take as well
+// must be taken with the _irqsave form everywhere. Lock order: sync/README.md.
 #pragma once
 
 #include <arch/irq.h>
 #include <lib/types.h>
 
 struct spinlock {
-    uint32_t next, serving;
+    uint32_t held;
     const void *owner; // the arch_thread that holds it, for assertions
 };
 
 #define SPINLOCK_INIT                                                                              \
     {                                                                                              \
-        0, 0, NULL                                                                                 \
+        0, NULL                                                                                    \
     }
 
 void spin_init(struct spinlock *l);
