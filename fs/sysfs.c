@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fs/block.h>
 #include <fs/chrdev.h>
+#include <fs/tty.h>
 #include <linux/magic.h>
 #include <linux/major.h>
 #include <linux/stat.h>
@@ -156,6 +157,40 @@ static int sysfs_show_ro(struct text *t, uint64_t key)
     return 0;
 }
 
+#define CONSOLE_DEV DEV_MAKE(TTYAUX_MAJOR, 1)
+
+// /sys/class/tty/console differs from the others: it names the terminal behind it.
+static int sysfs_show_console_active(struct text *t, uint64_t key)
+{
+    const struct tty *tty = tty_console();
+    text_printf(t, "%s\n", tty != NULL ? tty->name : "");
+    return 0;
+}
+
+static int sysfs_show_console_dev(struct text *t, uint64_t key)
+{
+    text_printf(t, "%u:%u\n", DEV_MAJOR(CONSOLE_DEV), DEV_MINOR(CONSOLE_DEV));
+    return 0;
+}
+
+static int sysfs_show_console_uevent(struct text *t, uint64_t key)
+{
+    text_printf(t, "MAJOR=%u\nMINOR=%u\nDEVNAME=console\n", DEV_MAJOR(CONSOLE_DEV),
+                DEV_MINOR(CONSOLE_DEV));
+    return 0;
+}
+
+static const struct proc_file sysfs_console_files[] = {
+    {.name = "active", .mode = READABLE, .show = sysfs_show_console_active},
+    {.name = "dev", .mode = READABLE, .show = sysfs_show_console_dev},
+    {.name = "uevent", .mode = READABLE, .show = sysfs_show_console_uevent},
+    {0},
+};
+static const struct proc_file sysfs_console[] = {
+    {.name = "console", .mode = DIRECTORY, .children = sysfs_console_files},
+    {0},
+};
+
 // What the three classes of character devices are, by major number. A pseudo-terminal's nodes live
 // in devpts and aren't listed.
 enum sysfs_class { CLASS_MEM, CLASS_TTY, CLASS_MISC };
@@ -178,7 +213,7 @@ static int64_t sysfs_next_in_class(enum sysfs_class class, int64_t from)
     const char *name;
     dev_t dev;
     for (; from <= INT32_MAX && device_at(false, (unsigned int)from, &name, &dev); from++)
-        if (sysfs_in_class(dev, class))
+        if (sysfs_in_class(dev, class) && dev != CONSOLE_DEV)
             return from;
     return -1;
 }
@@ -246,10 +281,10 @@ static const struct proc_file sysfs_chr_entry = {.mode = DIRECTORY, .children = 
 static const struct proc_file sysfs_block_entry = {.mode = DIRECTORY,
                                                    .children = sysfs_block_files};
 
-#define CHR_CLASS(class_name, next_fn)                                                             \
+#define CHR_CLASS(class_name, next_fn, others)                                                     \
     {                                                                                              \
         .name = class_name, .mode = DIRECTORY, .next = next_fn, .name_entry = sysfs_name_chr,      \
-        .entry = &sysfs_chr_entry                                                                  \
+        .entry = &sysfs_chr_entry, .children = others                                              \
     }
 #define BLOCK_CLASS                                                                                \
     {                                                                                              \
@@ -259,9 +294,9 @@ static const struct proc_file sysfs_block_entry = {.mode = DIRECTORY,
 
 static const struct proc_file sysfs_class[] = {
     BLOCK_CLASS,
-    CHR_CLASS("mem", sysfs_next_mem),
-    CHR_CLASS("misc", sysfs_next_misc),
-    CHR_CLASS("tty", sysfs_next_tty),
+    CHR_CLASS("mem", sysfs_next_mem, NULL),
+    CHR_CLASS("misc", sysfs_next_misc, NULL),
+    CHR_CLASS("tty", sysfs_next_tty, sysfs_console),
     {0},
 };
 
