@@ -215,9 +215,12 @@ static int show_mount(void *ctx, const struct mount *m)
         unsigned long flag;
         const char *option;
     } options[] = {
-        {MS_NOSUID, ",nosuid"},   {MS_NODEV, ",nodev"},           {MS_NOEXEC, ",noexec"},
-        {MS_NOATIME, ",noatime"}, {MS_NODIRATIME, ",nodiratime"},
+        {MS_NOSUID, ",nosuid"},           {MS_NODEV, ",nodev"},
+        {MS_NOEXEC, ",noexec"},           {MS_NOATIME, ",noatime"},
+        {MS_NODIRATIME, ",nodiratime"},   {MS_RELATIME, ",relatime"},
+        {MS_NOSYMFOLLOW, ",nosymfollow"},
     };
+    char of_type[64] = "";
     struct mounts_context *c = ctx;
     struct path at = {m->parent ? m->parent : (struct mount *)m,
                       m->parent ? m->mountpoint : m->root};
@@ -231,7 +234,9 @@ static int show_mount(void *ctx, const struct mount *m)
     for (size_t i = 0; i < ARRAY_SIZE(options); i++)
         if (flags & options[i].flag)
             text_printf(c->text, "%s", options[i].option);
-    text_printf(c->text, "%s 0 0\n", flags & MS_NOATIME ? "" : ",relatime");
+    if (m->sb->fs->show_options)
+        m->sb->fs->show_options(m->sb, of_type, sizeof(of_type));
+    text_printf(c->text, "%s 0 0\n", of_type);
     return 0;
 }
 

@@ -158,10 +158,30 @@ static int walk_read_link(struct walk *w, const struct path *link)
     return 0;
 }
 
+// Nothing but slashes left? Then whether there were any says if the name must be a directory.
+static bool is_at_end(const char *rest)
+{
+    while (*rest == '/')
+        rest++;
+    return *rest == '\0';
+}
+
+// Debian's kernels, and so its programs, have the rule on: in a directory like /tmp (sticky,
+// writable for all) a link at the end of a path is followed only if its owner made the path's
+// request or owns the directory (proc_sys_fs(5), protected_symlinks).
+static bool may_follow(const struct walk *w, const struct inode *link)
+{
+    const struct inode *dir = w->here.dentry->inode;
+    return (dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) ||
+           link->uid == w->start->cred->fsuid || link->uid == dir->uid;
+}
+
 // `link` is a child of `here` that must be followed. `next` is the rest after its name.
 static int walk_follow(struct walk *w, struct path link)
 {
     bool magic = link.dentry->inode->ops->follow != NULL;
+    if (is_at_end(w->next) && !may_follow(w, link.dentry->inode))
+        return -EACCES;
     if (++w->links > LINKS_MAX || (w->flags & PATH_NO_SYMLINKS) ||
         (link.mount->flags & MS_NOSYMFOLLOW))
         return -ELOOP;
@@ -275,14 +295,6 @@ static size_t walk_next_name(struct walk *w, const char **name, uint32_t *hash)
     *hash = h;
     w->next = end;
     return (size_t)(end - s);
-}
-
-// Nothing but slashes left? Then whether there were any says if the name must be a directory.
-static bool is_at_end(const char *rest)
-{
-    while (*rest == '/')
-        rest++;
-    return *rest == '\0';
 }
 
 static int walk_components(struct walk *w)

@@ -8,7 +8,8 @@
 
 #include "vfs_priv.h"
 
-#define MAY_ADD 3u // write and search
+#define MAY_ADD        3u // write and search
+#define MAY_READ_WRITE 6u
 
 int path_may_create(const struct dentry *dir, const struct cred *cred)
 {
@@ -165,6 +166,17 @@ static int link_locked(struct creation *c, struct inode *inode)
     return err;
 }
 
+// proc_sys_fs(5) protected_hardlinks, which Debian's kernels have on: who isn't the owner links
+// only to what he may read and write, and nothing that runs with somebody else's rights.
+static bool may_link(const struct inode *inode, const struct cred *cred)
+{
+    if (inode_is_owner(inode, cred))
+        return true;
+    return S_ISREG(inode->mode) && !(inode->mode & S_ISUID) &&
+           (inode->mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP) &&
+           inode_permission(inode, MAY_READ_WRITE, cred) == 0;
+}
+
 int path_link(const struct path *old, const struct path_walk *w, const char *name)
 {
     struct creation c;
@@ -174,6 +186,8 @@ int path_link(const struct path *old, const struct path_walk *w, const char *nam
         return err;
     if (old->mount != c.at.parent.mount) {
         err = -EXDEV;
+    } else if (!may_link(inode, w->cred)) {
+        err = -EPERM;
     } else if (S_ISDIR(inode->mode)) {
         err = -EPERM;
     } else {

@@ -58,6 +58,8 @@ static bool parse_size(const char *s, uint64_t percent_of, uint64_t *value)
 static int parse_option(struct tmpfs_options *o, const char *name, const char *value)
 {
     uint64_t n;
+    if (strcmp(name, "inode64") == 0)
+        return value ? -EINVAL : 0;
     if (!value)
         return -EINVAL;
     if (strcmp(name, "mode") == 0) {
@@ -148,11 +150,6 @@ static int tmpfs_mount(struct super_block *sb, const char *source, const char *o
     return err != 0 ? err : tmpfs_mount_with(sb, &o);
 }
 
-static int rootfs_mount(struct super_block *sb, const char *source, const char *options)
-{
-    return tmpfs_mount(sb, source, "mode=755");
-}
-
 static int anonymous_mount_super(struct super_block *sb, const char *source, const char *options)
 {
     struct tmpfs_options o = {UINT64_MAX, UINT64_MAX, 0700, 0, 0};
@@ -207,7 +204,9 @@ static void tmpfs_show_options(struct super_block *sb, char *buf, size_t size)
     if (n < size && fs->max_inodes != ram_pages() / 2)
         n += (size_t)snprintf(buf + n, size - n, ",nr_inodes=%lu", fs->max_inodes);
     if (n < size && mode != 01777)
-        snprintf(buf + n, size - n, ",mode=%03o", mode);
+        n += (size_t)snprintf(buf + n, size - n, ",mode=%03o", mode);
+    if (n < size)
+        snprintf(buf + n, size - n, ",inode64"); // as inode numbers are
 }
 
 static const struct file_system tmpfs_type = {
@@ -224,8 +223,10 @@ static const struct file_system tmpfs_type = {
 const struct file_system rootfs_type = {
     .name = "rootfs",
     .nodev = true,
-    .mount = rootfs_mount,
+    .mount = tmpfs_mount,
     .unmount = tmpfs_unmount,
+    .remount = tmpfs_remount,
+    .show_options = tmpfs_show_options,
     .statfs = tmpfs_statfs,
     .magic = TMPFS_MAGIC,
 };
