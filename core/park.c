@@ -76,6 +76,7 @@ static void thread_wake(struct thread *t, enum thread_state state, uint32_t bit)
         return;
     irq_flags_t flags = irq_save();
     struct run_queue *rq = run_queue_lock_of(t);
+    bool notify = false;
     if (t->state == state) {
         t->state = THREAD_RUNNABLE;
         cpu_t cpu = sched_select_cpu(t);
@@ -88,9 +89,11 @@ static void thread_wake(struct thread *t, enum thread_state state, uint32_t bit)
             spin_lock(&rq->lock);
         }
         sched_queue_place(&rq->queue, &t->sched, true);
-        run_queue_add(rq, t);
+        notify = run_queue_add(rq, t);
     }
     spin_unlock(&rq->lock);
+    if (notify)
+        run_queue_notify(rq->cpu);
     irq_restore(flags);
 }
 

@@ -83,42 +83,41 @@ static void run_queue_set_tick(struct run_queue *rq, uint64_t now)
     timer_request_tick(rq->tick_ns);
 }
 
-static void run_queue_resched(struct run_queue *rq)
+// The thread that runs there has to make way. True: its hart must be told.
+static bool run_queue_resched(struct run_queue *rq, bool local)
 {
-    struct thread *t = rq->current;
-    uint32_t before = atomic_fetch_or(&t->arch.work, THREAD_WORK_RESCHED);
-    if (!(before & THREAD_WORK_RESCHED) && rq->cpu != hart_self()->cpu)
-        hart_send_ipi(rq->cpu, IPI_RESCHEDULE);
+    uint32_t before = atomic_fetch_or(&rq->current->arch.work, THREAD_WORK_RESCHED);
+    return !local && !(before & THREAD_WORK_RESCHED);
 }
 
-void run_queue_add(struct run_queue *rq, struct thread *t)
+bool run_queue_add(struct run_queue *rq, struct thread *t)
 {
     spin_assert_held(&rq->lock);
     bool local = rq->cpu == hart_self()->cpu;
     sched_queue_add(&rq->queue, &t->sched, false);
     rq->nr_running++;
     if (rq->current == rq->idle) {
-        if (rq->waiting) {
-            rq->waiting = false;
-            atomic_fetch_and(&sched_idle_mask, ~BIT(rq->cpu));
-            if (!local)
-                hart_send_ipi(rq->cpu, IPI_RESCHEDULE);
-        }
-        return;
+        if (!rq->waiting)
+            return false; // it is on its way to look
+        rq->waiting = false;
+        atomic_fetch_and(&sched_idle_mask, ~BIT(rq->cpu));
+        return !local;
     }
     uint64_t now = clock_monotonic_ns();
     run_queue_account(rq, now, -1);
-    if (sched_entity_preempts(&t->sched, &rq->current->sched)) {
-        run_queue_resched(rq);
-        return;
-    }
+    if (sched_entity_preempts(&t->sched, &rq->current->sched))
+        return run_queue_resched(rq, local);
     if (rq->tick_ns <= now + SCHED_SLICE_NS)
-        return;
-    // `current` was alone: its slice begins to matter.
-    if (local)
-        run_queue_set_tick(rq, now);
-    else
-        hart_send_ipi(rq->cpu, IPI_RESCHEDULE);
+        return false;
+    if (!local)
+        return true;
+    run_queue_set_tick(rq, now); // `current` was alone: its slice begins to matter
+    return false;
+}
+
+void run_queue_notify(cpu_t cpu)
+{
+    hart_send_ipi(cpu, IPI_RESCHEDULE);
 }
 
 static struct thread *run_queue_pick(struct run_queue *rq)
@@ -255,7 +254,7 @@ void sched_tick(void)
     bool user = arch_thread_frame(&t->arch)->cause == (SCAUSE_INTERRUPT | SCAUSE_IRQ_TIMER);
     run_queue_account(rq, now, user && t->process != kernel_process);
     if (sched_queue_slice_ends(&rq->queue, &t->sched))
-        run_queue_resched(rq);
+        run_queue_resched(rq, true);
     run_queue_set_tick(rq, now);
     if (rq->queue.nr > 0 && now >= rq->next_balance_ns)
         sched_push(rq, now);
@@ -272,9 +271,11 @@ void sched_tick(void)
 void port_ipi_reschedule(void)
 {
     struct run_queue *rq = run_queue_self();
+    if (rq->current == rq->idle) // only this hart changes `current`
+        return;
     spin_lock(&rq->lock);
     uint64_t now = clock_monotonic_ns();
-    if (rq->queue.nr > 0 && rq->current != rq->idle && rq->tick_ns > now + SCHED_SLICE_NS) {
+    if (rq->queue.nr > 0 && rq->tick_ns > now + SCHED_SLICE_NS) {
         run_queue_account(rq, now, -1);
         run_queue_set_tick(rq, now);
     }

@@ -100,11 +100,14 @@ void sched_push(struct run_queue *rq, uint64_t now)
     if (to == rq || atomic_load(&to->nr_running) + 2 > rq->nr_running || !spin_trylock(&to->lock))
         return;
     struct thread *t = sched_find_movable(rq, to->cpu);
+    bool notify = false;
     if (t) {
         sched_take(rq, to, t);
-        run_queue_add(to, t);
+        notify = run_queue_add(to, t);
     }
     spin_unlock(&to->lock);
+    if (notify)
+        run_queue_notify(to->cpu);
 }
 
 void sched_place_thread(struct thread *t)
@@ -115,6 +118,8 @@ void sched_place_thread(struct thread *t)
     spin_lock(&rq->lock);
     atomic_store(&t->sched.cpu, cpu);
     sched_queue_place(&rq->queue, &t->sched, false);
-    run_queue_add(rq, t);
+    bool notify = run_queue_add(rq, t);
     spin_unlock(&rq->lock);
+    if (notify)
+        run_queue_notify(cpu);
 }

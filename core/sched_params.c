@@ -20,7 +20,7 @@ void sched_kick(struct thread *t)
     bool running = rq->current == t;
     spin_unlock(&rq->lock);
     if (running && rq->cpu != hart_self()->cpu)
-        hart_send_ipi(rq->cpu, IPI_RESCHEDULE);
+        run_queue_notify(rq->cpu);
     irq_restore(flags);
 }
 
@@ -35,17 +35,17 @@ static bool sched_change_begin(struct run_queue *rq, struct thread *t)
     return queued;
 }
 
-// The running thread may have to make way now, or the changed one may come before it.
-static void sched_change_end(struct run_queue *rq, struct thread *t, bool queued)
+// The running thread may have to make way now, or the changed one may come before it. True: tell
+// the hart.
+static bool sched_change_end(struct run_queue *rq, struct thread *t, bool queued)
 {
     if (queued)
-        run_queue_add(rq, t);
+        return run_queue_add(rq, t);
     struct sched_entity *first = sched_queue_first(&rq->queue);
-    if (rq->current == t && first && first->rt_priority > t->sched.rt_priority) {
-        atomic_fetch_or(&t->arch.work, THREAD_WORK_RESCHED);
-        if (rq->cpu != hart_self()->cpu)
-            hart_send_ipi(rq->cpu, IPI_RESCHEDULE);
-    }
+    if (rq->current != t || !first || first->rt_priority <= t->sched.rt_priority)
+        return false;
+    atomic_fetch_or(&t->arch.work, THREAD_WORK_RESCHED);
+    return rq->cpu != hart_self()->cpu;
 }
 
 int sched_set_policy(struct thread *t, unsigned int policy, int rt_priority)
@@ -67,8 +67,10 @@ int sched_set_policy(struct thread *t, unsigned int policy, int rt_priority)
         sched_queue_leave(&rq->queue, &t->sched);
         sched_queue_place(&rq->queue, &t->sched, false);
     }
-    sched_change_end(rq, t, queued);
+    bool notify = sched_change_end(rq, t, queued);
     spin_unlock(&rq->lock);
+    if (notify)
+        run_queue_notify(rq->cpu);
     irq_restore(flags);
     return 0;
 }
@@ -80,8 +82,10 @@ void sched_set_nice(struct thread *t, int nice)
     bool queued = sched_change_begin(rq, t);
     t->sched.nice = MIN(MAX(nice, -20), 19);
     sched_entity_set_weight(&t->sched);
-    sched_change_end(rq, t, queued);
+    bool notify = sched_change_end(rq, t, queued);
     spin_unlock(&rq->lock);
+    if (notify)
+        run_queue_notify(rq->cpu);
     irq_restore(flags);
 }
 
@@ -101,7 +105,7 @@ int sched_set_affinity(struct thread *t, uint64_t mask)
     if (waits) // runnable and on no queue: ours
         sched_place_thread(t);
     if (runs && rq->cpu != hart_self()->cpu)
-        hart_send_ipi(rq->cpu, IPI_RESCHEDULE);
+        run_queue_notify(rq->cpu);
     irq_restore(flags);
     if (t == thread_self())
         sched_relax();

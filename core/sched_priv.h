@@ -49,9 +49,11 @@ struct run_queue *run_queue_lock_of(struct thread *t);
 // Charge `current` for the time since the last call. `sampled_user`: 1 the timer interrupted user
 // mode, 0 the kernel, -1 unknown.
 void run_queue_account(struct run_queue *rq, uint64_t now, int sampled_user);
-// Queue a thread that became runnable on this hart's or another queue, locked; makes sure that the
-// hart looks at it.
-void run_queue_add(struct run_queue *rq, struct thread *t);
+// Queue a thread that became runnable on this hart's or another queue, locked. True: the hart must
+// be told by run_queue_notify(), once the queue is unlocked, so that the hart doesn't run into the
+// lock.
+bool run_queue_add(struct run_queue *rq, struct thread *t);
+void run_queue_notify(cpu_t cpu);
 // Give the hart to the first in the queue. Called with the own queue locked; unlocks it. Returns
 // when the caller runs again, perhaps on another hart.
 void run_queue_switch(struct run_queue *rq);
