@@ -16,11 +16,24 @@
 // A file that the caller may execute. Read permission isn't asked for.
 static int open_program(const struct exec *x, const struct path *path, struct file **file)
 {
-    const struct inode *inode = path->dentry->inode;
+    struct inode *inode = path->dentry->inode;
     if (!S_ISREG(inode->mode) || (path->mount->flags & MS_NOEXEC))
         return -EACCES;
     int err = inode_permission(inode, MAY_EXEC, x->walk.cred);
-    return err != 0 ? err : file_open_path(path, O_RDONLY, thread_self()->cred, file);
+    if (err == 0)
+        err = inode_run_begin(inode);
+    if (err != 0)
+        return err;
+    err = file_open_path(path, O_RDONLY, thread_self()->cred, file);
+    if (err != 0)
+        inode_run_end(inode);
+    return err;
+}
+
+static void close_program(struct file *file)
+{
+    inode_run_end(file->inode);
+    file_put(file);
 }
 
 static int open_by_name(const struct exec *x, const char *name, struct file **file)
@@ -60,7 +73,7 @@ static int follow_script(struct exec *x, char *interpreter, char *argument)
         err = prepend(x, interpreter);
     if (err != 0)
         return err;
-    file_put(x->file);
+    close_program(x->file);
     x->file = NULL;
     x->walk.at = (struct path){NULL, NULL};
     return open_by_name(x, x->prefix[0], &x->file);
@@ -184,9 +197,9 @@ static void exec_discard(struct exec *x)
     for (unsigned int i = 0; i < x->nr_prefix; i++)
         kfree(x->prefix[i]);
     if (x->file)
-        file_put(x->file);
+        close_program(x->file);
     if (x->interp_file)
-        file_put(x->interp_file);
+        close_program(x->interp_file);
     if (x->cred)
         cred_put(x->cred);
     if (x->map)

@@ -208,6 +208,21 @@ static struct vm_map *create_map(void)
     return map;
 }
 
+// The program of a map may not be opened for writing while the map lives.
+static void exe_get(void *file)
+{
+    (void)inode_run_begin(((struct file *)file)->inode); // somebody holds it already: can't fail
+    file_get(file);
+}
+
+static void exe_put(void *file)
+{
+    inode_run_end(((struct file *)file)->inode);
+    file_put(file);
+}
+
+static const struct vm_file_ops exe_ops = {.get = exe_get, .put = exe_put};
+
 int exec_build_map(struct exec *x)
 {
     vaddr_t bias, base = 0;
@@ -238,8 +253,8 @@ int exec_build_map(struct exec *x)
         err = exec_build_stack(x, bias, base);
     if (err != 0)
         return err;
-    file_get(x->file);
+    exe_get(x->file);
     x->map->exe = x->file;
-    x->map->exe_ops = &file_vm_ops;
+    x->map->exe_ops = &exe_ops;
     return 0;
 }

@@ -55,8 +55,25 @@ static void itimer_count(struct process *p, uint64_t timer[2], uint64_t delta, i
     signal_send_process(p, signal, NULL);
 }
 
+// getrlimit(2): SIGXCPU at the soft limit and every second from there, SIGKILL at the hard one. The
+// soft limit counts on as Linux's does.
+static void itimer_check_limit(struct process *p, uint64_t cpu_ns)
+{
+    struct rlimit64 *limit = &p->limits[RLIMIT_CPU];
+    uint64_t soft = atomic_load(&limit->rlim_cur), seconds = cpu_ns / NS_PER_SEC;
+    if (likely(soft == RLIM64_INFINITY) || seconds < soft)
+        return;
+    if (seconds >= atomic_load(&limit->rlim_max)) {
+        signal_send_process(p, SIGKILL, NULL);
+        return;
+    }
+    atomic_store(&limit->rlim_cur, seconds + 1);
+    signal_send_process(p, SIGXCPU, NULL);
+}
+
 void itimer_tick(struct process *p, uint64_t user_ns, uint64_t system_ns)
 {
+    itimer_check_limit(p, atomic_add_fetch(&p->cpu_ns, user_ns + system_ns));
     itimer_count(p, p->itimer_virtual, user_ns, SIGVTALRM);
     itimer_count(p, p->itimer_prof, user_ns + system_ns, SIGPROF);
 }

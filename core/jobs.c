@@ -57,13 +57,13 @@ static bool jobs_caller_is_leader(void)
     return process_self()->session_leader;
 }
 
-static bool jobs_group_in_session(pid_t group, pid_t session)
+static int jobs_check_group(pid_t group, pid_t session)
 {
     spin_lock(&process_tree_lock);
     const struct process *p = process_next_in_group(group, NULL);
-    bool in = p && p->session == session;
+    int err = !p ? -ESRCH : p->session != session ? -EPERM : 0;
     spin_unlock(&process_tree_lock);
-    return in;
+    return err;
 }
 
 static struct tty *jobs_caller_tty(void)
@@ -95,7 +95,7 @@ const struct tty_jobs process_tty_jobs = {
     .caller_session = jobs_caller_session,
     .caller_group = jobs_caller_group,
     .caller_is_leader = jobs_caller_is_leader,
-    .group_in_session = jobs_group_in_session,
+    .check_group = jobs_check_group,
     .caller_tty = jobs_caller_tty,
     .set_caller_tty = jobs_set_caller_tty,
 };

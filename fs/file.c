@@ -46,7 +46,8 @@ struct file *file_create(const struct path *path, int flags, struct cred *cred)
         f->can_read = mode == O_RDONLY || mode == O_RDWR;
         f->can_write = mode == O_WRONLY || mode == O_RDWR;
     }
-    f->counts_as_writer = f->can_write && S_ISREG(f->inode->mode);
+    f->counts_as_writer =
+        f->can_write && S_ISREG(f->inode->mode) && inode_write_begin(f->inode) == 0;
     if (f->counts_as_writer)
         atomic_add_fetch(&path->mount->nr_writers, 1);
     refcount_get(&cred->refs);
@@ -56,8 +57,10 @@ struct file *file_create(const struct path *path, int flags, struct cred *cred)
 
 void file_destroy(struct file *f)
 {
-    if (f->counts_as_writer)
+    if (f->counts_as_writer) {
         atomic_sub_fetch(&f->path.mount->nr_writers, 1);
+        inode_write_end(f->inode);
+    }
     path_put(&f->path);
     file_cred_put(f->cred);
     slab_free(file_cache, f);

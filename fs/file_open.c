@@ -55,6 +55,8 @@ int file_open_path(const struct path *path, int flags, struct cred *cred, struct
     if (!f)
         return -ENOMEM;
     int err = choose_ops(f);
+    if (err == 0 && f->can_write && S_ISREG(f->inode->mode) && !f->counts_as_writer)
+        err = -ETXTBSY;
     if (err == 0 && f->ops->open)
         err = f->ops->open(f);
     if (err != 0) {

@@ -181,3 +181,34 @@ void inode_accessed(const struct path *path)
     inode_touch(inode, TOUCH_ATIME);
     mutex_unlock(&inode->lock);
 }
+
+// Step away from zero in one direction, unless somebody went in the other.
+static int writers_begin(struct inode *inode, int32_t step)
+{
+    int32_t now = atomic_load(&inode->writers);
+    do
+        if ((step > 0 && now < 0) || (step < 0 && now > 0))
+            return -ETXTBSY;
+    while (!atomic_compare_exchange(&inode->writers, &now, now + step));
+    return 0;
+}
+
+int inode_write_begin(struct inode *inode)
+{
+    return writers_begin(inode, 1);
+}
+
+void inode_write_end(struct inode *inode)
+{
+    atomic_sub_fetch(&inode->writers, 1);
+}
+
+int inode_run_begin(struct inode *inode)
+{
+    return writers_begin(inode, -1);
+}
+
+void inode_run_end(struct inode *inode)
+{
+    atomic_add_fetch(&inode->writers, 1);
+}

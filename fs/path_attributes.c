@@ -48,6 +48,9 @@ int path_truncate(const struct path *path, uint64_t size, const struct cred *cre
         return err;
     if (!inode->ops->truncate)
         return -EINVAL;
+    err = inode_write_begin(inode);
+    if (err != 0)
+        return err;
     mutex_lock(&inode->lock);
     uint64_t old_size = inode->size;
     err = inode->ops->truncate(inode, size);
@@ -57,6 +60,7 @@ int path_truncate(const struct path *path, uint64_t size, const struct cred *cre
             inode_touch(inode, TOUCH_MTIME | TOUCH_CTIME);
     }
     mutex_unlock(&inode->lock);
+    inode_write_end(inode);
     return err;
 }
 

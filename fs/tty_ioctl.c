@@ -258,8 +258,9 @@ static long tty_ioctl_set_group(struct tty *tty, unsigned long arg)
         return err;
     if (group < 0)
         return -EINVAL;
-    if (!tty_jobs->group_in_session(group, session))
-        return -EPERM;
+    err = tty_jobs->check_group(group, session);
+    if (err != 0)
+        return err;
     mutex_lock(&tty->lock);
     tty->group = group;
     mutex_unlock(&tty->lock);

@@ -92,6 +92,7 @@ struct process {
     struct tty *tty;                  // controlling terminal, of the session; process_tree_lock
     struct interval_timer real_timer; // ITIMER_REAL; virtual ones in itimer.c
     uint64_t itimer_virtual[2], itimer_prof[2];
+    uint64_t cpu_ns; // of all threads, as of their last tick: for RLIMIT_CPU; atomic
 
     struct wait_queue vfork_wait; // the parent, until we exec or exit
     bool vfork_done;

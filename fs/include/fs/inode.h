@@ -79,6 +79,7 @@ struct inode {
     const struct file_ops *file_ops; // of files opened on it
     ino_t ino;
     dev_t rdev;               // of device nodes, encoded as in struct stat
+    int32_t writers; // files open for writing; negative: programs that run from it. Atomic
     bool linkable;            // made by O_TMPFILE: linkat may give it a name while nlink is 0
     struct file_locks *locks; // flock, POSIX and OFD locks, made at the first one (file_lock.c)
     // Guards the rest and, for directories, the children. stat(2) and permission checks read single
@@ -141,6 +142,12 @@ struct inode *inode_create_in(struct inode *dir, const struct inode_ops *ops, mo
                               const struct cred *cred);
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
+// A file is either open for writing or run as a program: -ETXTBSY for whoever comes second. The
+// user of a program may take it again for another one (fork).
+int inode_write_begin(struct inode *inode);
+void inode_write_end(struct inode *inode);
+int inode_run_begin(struct inode *inode);
+void inode_run_end(struct inode *inode);
 struct timestamp timestamp_now(void);
 // MAY bits: 4 read, 2 write, 1 execute/search, as in access(2). 0 or -EACCES. Capabilities
 // honoured.

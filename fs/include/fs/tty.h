@@ -40,7 +40,8 @@ struct tty_jobs {
     pid_t (*caller_session)(void);
     pid_t (*caller_group)(void);
     bool (*caller_is_leader)(void);
-    bool (*group_in_session)(pid_t pgrp, pid_t session);
+    // 0; -ESRCH: no such group; -EPERM: in another session.
+    int (*check_group)(pid_t pgrp, pid_t session);
     // The caller's controlling terminal, NULL for none; and set it (TIOCSCTTY, open, TIOCNOTTY).
     struct tty *(*caller_tty)(void);
     void (*set_caller_tty)(struct tty *tty);
