@@ -8,6 +8,7 @@
 #include <arch/uaccess.h>
 #include <core/process.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <string.h>
 
@@ -180,6 +181,24 @@ static void report_tid(const struct clone_args *args, pid_t tid)
         (void)user_copy_out_partial(args->parent_tid, &tid, sizeof(tid));
 }
 
+// RLIMIT_NPROC counts the threads of the caller's real user, the new one included. Root and whoever
+// may lift limits has none, so only others pay for counting.
+static bool is_over_limit(void)
+{
+    const struct cred *c = thread_self()->cred;
+    uint64_t limit = process_limit(process_self(), RLIMIT_NPROC), count = 1;
+    if (c->uid == 0 || limit == RLIM64_INFINITY || cred_has_cap(c, CAP_SYS_RESOURCE) ||
+        cred_has_cap(c, CAP_SYS_ADMIN))
+        return false;
+    struct process *p = NULL;
+    spin_lock(&process_tree_lock);
+    while ((p = process_next_of_all(p)) != NULL)
+        if (p->uid == c->uid)
+            count += MAX(p->nr_threads, 1U);
+    spin_unlock(&process_tree_lock);
+    return count > limit;
+}
+
 static long clone_thread(const struct clone_args *args)
 {
     struct process *p = process_self();
@@ -245,6 +264,8 @@ long process_clone(const struct clone_args *args)
     int err = check_flags(args);
     if (err != 0)
         return err;
+    if (is_over_limit())
+        return -EAGAIN;
     return args->flags & CLONE_THREAD ? clone_thread(args) : clone_process(args);
 }
 

@@ -161,6 +161,14 @@ static const struct proc_file task_files[] = {COMMON_FILES, {.name = NULL}};
 static const struct proc_file task_entry = {
     .name = "", .mode = S_IFDIR | 0555, .children = task_files, .owner = owner_of};
 
+static bool process_is_gone(uint64_t key)
+{
+    struct process *p = process_find(proc_key_pid(key));
+    if (p)
+        process_put(p);
+    return !p;
+}
+
 static const struct proc_file process_files[] = {
     COMMON_FILES,
     {.name = "task",
@@ -171,8 +179,11 @@ static const struct proc_file process_files[] = {
      .owner = owner_of},
     {.name = NULL},
 };
-static const struct proc_file process_entry = {
-    .name = "", .mode = S_IFDIR | 0555, .children = process_files, .owner = owner_of};
+static const struct proc_file process_entry = {.name = "",
+                                               .mode = S_IFDIR | 0555,
+                                               .children = process_files,
+                                               .is_gone = process_is_gone,
+                                               .owner = owner_of};
 
 static ssize_t readlink_self(uint64_t key, char *buf, size_t size)
 {

@@ -227,6 +227,11 @@ static int walk_child(struct walk *w, const char *name, size_t length, uint32_t 
         if (child->dentry == NULL)
             return 0;
     }
+    const struct inode *inode = child->dentry->inode;
+    if (unlikely(inode->ops->is_gone != NULL) && inode->ops->is_gone(inode)) {
+        child->dentry = NULL;
+        return 0;
+    }
     return walk_cross_mounts(w, child);
 }
 

@@ -311,7 +311,14 @@ static int proc_truncate(struct inode *inode, uint64_t size)
     return 0; // O_TRUNC of `echo x > /proc/...`
 }
 
+static bool proc_is_gone(const struct inode *inode)
+{
+    const struct proc_node *node = inode->private;
+    return node->file && node->file->is_gone && node->file->is_gone(node->key);
+}
+
 static const struct inode_ops proc_dir_ops = {
+    .is_gone = proc_is_gone,
     .lookup = proc_lookup,
     .readdir = proc_readdir,
     .release = proc_inode_release,

@@ -47,6 +47,9 @@ struct inode_ops {
     // `to` may be positive: replaced, or with RENAME_EXCHANGE swapped. The VFS moves the dentries.
     int (*rename)(struct inode *from_dir, struct dentry *from, struct inode *to_dir,
                   struct dentry *to, unsigned int flags);
+    // A directory made up as one goes: is what it stood for gone, though its dentry is still in use?
+    // Then the name leads nowhere. Must not sleep. NULL: never.
+    bool (*is_gone)(const struct inode *inode);
     // Symbolic links. Text into buf (no NUL); its length or -errno.
     ssize_t (*readlink)(struct inode *inode, char *buf, size_t size);
     // Links of procfs that lead to an object and not to a text (/proc/PID/fd/N, exe, cwd): the

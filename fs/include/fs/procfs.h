@@ -41,6 +41,8 @@ struct proc_file {
     uint64_t (*make_key)(uint64_t key, int64_t number); // NULL: the number is the key
     // A name that isn't the number, for `next`. NULL: decimal.
     void (*name_entry)(uint64_t key, int64_t number, char *buf, size_t size);
+    // Entries: does what the key names exist no more? Must not sleep. NULL: it always exists.
+    bool (*is_gone)(uint64_t key);
     // Owner of the inode, NULL: root.
     void (*owner)(uint64_t key, uid_t *uid, gid_t *gid);
 };
