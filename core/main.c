@@ -249,9 +249,10 @@ static void boot_thread(void *unused)
     boot_file_systems();
     driver_probe_all(boot_fdt);
     boot_threads();
-    log_info("harts: %u online", sched_start_harts());
+    sched_start_harts();
     sched_start_load();
     boot_initramfs(boot_fdt);
+    log_info("harts: %u online", sched_wait_for_harts());
     boot_start_init();
 }
 

@@ -17,8 +17,11 @@
 #include "sched_priv.h"
 
 #define LOAD_PERIOD_NS (5 * NS_PER_SEC)
+#define START_WAIT_NS  (1 * NS_PER_SEC)
+#define START_LOOK_NS  (200 * NS_PER_US)
 
 static struct thread idle_threads[NR_CPUS_MAX];
+static uint64_t harts_started; // bit per cpu that the firmware agreed to start; boot thread only
 
 // 2^16 * exp(-5s / 1, 5, 15 minutes)
 static const uint64_t load_decay[3] = {60296, 64453, 65173};
@@ -81,7 +84,7 @@ __noreturn void port_secondary_main(void)
     sched_idle_loop();
 }
 
-cpu_t sched_start_harts(void)
+void sched_start_harts(void)
 {
     struct arch_thread *idle[NR_CPUS_MAX] = {NULL};
     for (cpu_t cpu = 1; cpu < cpu_count(); cpu++) {
@@ -93,7 +96,22 @@ cpu_t sched_start_harts(void)
         idle[cpu] = &idle_threads[cpu].arch;
         arch_thread_init(idle[cpu], stack, sched_secondary, NULL);
     }
-    return hart_start_all(idle);
+    harts_started = hart_start_all(idle);
+}
+
+// Asleep meanwhile: under an emulator that runs one hart at a time, waiting awake takes their time.
+cpu_t sched_wait_for_harts(void)
+{
+    uint64_t end = clock_monotonic_ns() + START_WAIT_NS, online;
+    while (((online = atomic_load(&sched_online_mask)) & harts_started) != harts_started) {
+        if (clock_monotonic_ns() > end)
+            break;
+        (void)port_park(PARK_UNINTERRUPTIBLE, clock_monotonic_ns() + START_LOOK_NS);
+    }
+    for (cpu_t cpu = 1; cpu < cpu_count(); cpu++)
+        if (harts_started & ~online & BIT(cpu))
+            log_err("cpu %u: hart %lu was started but doesn't come", cpu, hart_of_cpu(cpu)->id);
+    return (cpu_t)__builtin_popcountl(online);
 }
 
 // Load: an average of how many threads run or want to, damped over time (getloadavg(3)).

@@ -15,9 +15,8 @@
 
 #include "hart_priv.h"
 
-#define SCOUNTEREN_TM      BIT(1) // user programs may read the time
-#define SENVCFG_CBZE       BIT(7) // and use cbo.zero
-#define HART_START_WAIT_US 1000000
+#define SCOUNTEREN_TM BIT(1) // user programs may read the time
+#define SENVCFG_CBZE  BIT(7) // and use cbo.zero
 
 extern const char hart_secondary_entry[];
 
@@ -137,22 +136,16 @@ static bool hart_start(cpu_t cpu, struct arch_thread *idle)
         log_err("cpu %u: the firmware can't start hart %lu (%d)", cpu, hart->id, err);
         return false;
     }
-    uint64_t end = clock_monotonic_ns() + HART_START_WAIT_US * NS_PER_US;
-    while (!atomic_load_acquire(&hart->online)) {
-        if (clock_monotonic_ns() > end) {
-            log_err("cpu %u: hart %lu was started but doesn't come", cpu, hart->id);
-            return false;
-        }
-    }
     return true;
 }
 
-cpu_t hart_start_all(struct arch_thread *const idle[])
+uint64_t hart_start_all(struct arch_thread *const idle[])
 {
-    cpu_t online = 1;
+    uint64_t started = 0;
     for (cpu_t cpu = 1; cpu < hart_count; cpu++)
-        online += hart_start(cpu, idle[cpu]);
-    return online;
+        if (hart_start(cpu, idle[cpu]))
+            started |= BIT(cpu);
+    return started;
 }
 
 void hart_wait_for_interrupt(void)

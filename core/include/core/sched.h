@@ -29,8 +29,10 @@ struct sched_entity {         // guarded by the lock of the run queue it is on (
 };
 
 void sched_init(void); // boot hart; the calling context becomes its idle thread
-// Bring up the other harts, each with an idle thread. How many harts are online.
-cpu_t sched_start_harts(void);
+// Have the other harts started, each with an idle thread; then wait for them and tell how many are
+// online. Boot, from a thread.
+void sched_start_harts(void);
+cpu_t sched_wait_for_harts(void);
 __noreturn void sched_idle_loop(void);
 
 void sched_start(struct thread *t); // first time runnable

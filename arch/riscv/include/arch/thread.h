@@ -33,15 +33,15 @@ struct hart;
 
 struct arch_thread {
     // Offsets of these are known to entry.S (arch/riscv/offsets.c).
-    uint64_t kernel_sp; // top of the kernel stack, where the frame of a user entry ends
-    uint64_t scratch;   // entry.S only
-    struct hart *hart;  // the hart that runs it, or ran it last
-    uint32_t work;      // THREAD_WORK_*, changed atomically, also by other harts
+    uint64_t kernel_sp;  // top of the kernel stack, where the frame of a user entry ends
+    uint64_t scratch;    // entry.S only
+    struct hart *hart;   // the hart that runs it, or ran it last
+    uint32_t work;       // THREAD_WORK_*, changed atomically, also by other harts
     uint32_t spin_depth; // spinlocks held: may not sleep while non-zero
 
     struct arch_context context;
     struct arch_fpu fpu;
-    void *vstate;      // V registers, allocated on first use; NULL before
+    void *vstate;       // V registers, allocated on first use; NULL before
     vaddr_t stack_base; // lowest address of the kernel stack, above its guard page
 };
 
@@ -70,7 +70,7 @@ static inline struct hart *hart_self(void)
 }
 
 // The harts that take part, in our numbering; stable after boot.
-cpu_t cpu_count(void);             // usable (found and allowed by maxcpus=)
+cpu_t cpu_count(void); // usable (found and allowed by maxcpus=)
 struct hart *hart_of_cpu(cpu_t cpu);
 
 // Prepare `t` so that the first switch to it calls entry(arg) on its own kernel stack
@@ -104,13 +104,15 @@ __noreturn void thread_enter_user(void);
 void hart_send_ipi(cpu_t cpu, uint32_t reasons);
 // Make every other online hart run a full fence, and wait. Interrupts on. membarrier(2).
 void hart_fence_all(void);
-// Start every other hart by SBI HSM; each calls port_secondary_main() on its idle thread. Returns
-// how many are online. `idle` threads come from core: idle[cpu] prepared with arch_thread_init().
-cpu_t hart_start_all(struct arch_thread *const idle[]);
+// Have the firmware start every other hart (SBI HSM), each on its idle thread: idle[cpu], prepared
+// with arch_thread_init() by core. A hart sets `online` and calls port_secondary_main() when it
+// comes; this doesn't wait. The cpus that were started, a bit each.
+uint64_t hart_start_all(struct arch_thread *const idle[]);
 // Sleep until an interrupt is pending; interrupts off on entry and exit.
 void hart_wait_for_interrupt(void);
 
-// In loops that wait for another hart: Zihintpause's hint, which harts without it execute as a fence.
+// In loops that wait for another hart: Zihintpause's hint, which harts without it execute as a
+// fence.
 static inline void hart_relax(void)
 {
     __asm__ volatile(".4byte 0x0100000f" ::: "memory");
