@@ -7,6 +7,7 @@
 #include <asm/signal.h>
 #include <errno.h>
 #include <lib/assert.h>
+#include <lib/atomic.h>
 
 #include "page_priv.h"
 #include "radix_priv.h"
@@ -42,10 +43,18 @@ static int fault_map(struct fault *f, struct page *page, unsigned int prot, bool
     return err;
 }
 
+// A write that follows a read of untouched memory must replace the shared zero page on every hart
+// that runs the space. Where that is more than this one, a page at once is cheaper.
+static bool fault_wants_own_page(const struct fault *f)
+{
+    uint64_t running = atomic_load(&f->m->space.context.running);
+    return f->write || ((f->prot & VM_WRITE) && (running & (running - 1)));
+}
+
 // Nothing was there and nothing stands behind: zeros. A read gets the page that everybody shares.
 static int fault_zero(struct fault *f)
 {
-    if (!f->write)
+    if (!fault_wants_own_page(f))
         return vm_cursor_map_device(&f->c, page_zero_frame, f->prot, true);
     struct page *page = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_USER);
     return page ? fault_map(f, page, f->prot, false) : -ENOMEM;
