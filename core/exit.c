@@ -232,6 +232,8 @@ static bool leave_process(struct thread *t, struct process *p, int status)
     spin_lock(&p->lock);
     irq_flags_t flags = spin_lock_irqsave(&p->signal_lock);
     t->exiting = true;
+    // Before it stops counting: then nobody waits for this hart to leave the map any more.
+    vm_space_switch(NULL);
     process_usage_add(&p->exited_usage, &usage);
     list_remove(&t->process_node);
     bool last = --p->nr_threads == 0;

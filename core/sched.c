@@ -132,9 +132,10 @@ static struct thread *run_queue_pick(struct run_queue *rq)
 }
 
 // Kernel threads keep no space: the space that ran before must be free to go.
+// A thread that has left its process has no share in the map any more: it may be gone.
 static void run_queue_switch_space(struct thread *next)
 {
-    struct vm_map *map = next->process->map;
+    struct vm_map *map = next->exiting ? NULL : next->process->map;
     vm_space_switch(map ? &map->space : NULL);
 }
 
