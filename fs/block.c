@@ -10,10 +10,14 @@
 #include <errno.h>
 #include <fs/block.h>
 #include <fs/chrdev.h>
+#include <fs/procfs.h>
 #include <lib/atomic.h>
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
+#include <linux/stat.h>
+
+#include "procfs_priv.h"
 
 #define SECTOR_SIZE       512
 #define SECTORS_PER_PAGE  (PAGE_SIZE / SECTOR_SIZE)
@@ -201,6 +205,31 @@ static const struct file_ops block_file_ops = {
     .mmap = block_mmap,
     .sync = block_file_sync,
     .release = block_release,
+};
+
+// /proc/partitions: whole disks; there are no partitions.
+static int block_show_partitions(struct text *t, uint64_t key)
+{
+    const char *name;
+    dev_t dev;
+
+    for (unsigned int i = 0; device_at(true, i, &name, &dev); i++) {
+        const struct file_ops *ops;
+        void *private;
+        if (blkdev_find(dev, &ops, &private) != 0)
+            continue;
+        const struct block_device *b = private;
+        if (i == 0)
+            text_printf(t, "major minor  #blocks  name\n\n");
+        text_printf(t, "%4u  %7u %10llu %s\n", DEV_MAJOR(dev), DEV_MINOR(dev),
+                    (unsigned long long)b->nr_sectors / 2, name);
+    }
+    return 0;
+}
+
+const struct proc_file block_proc_files[] = {
+    {.name = "partitions", .mode = S_IFREG | 0444, .show = block_show_partitions},
+    {0},
 };
 
 int block_register(struct block_device *b, dev_t dev)

@@ -10,6 +10,7 @@
 // beside it; vfs holds dir->lock in lookup and readdir.
 #include <errno.h>
 #include <fs/file.h>
+#include <linux/fcntl.h>
 #include <linux/magic.h>
 #include <linux/stat.h>
 #include <mm/slab.h>
@@ -35,7 +36,8 @@ struct proc_reader {   // file->private of an open regular file
     bool ready;
 };
 
-static const struct inode_ops proc_dir_ops, proc_file_inode_ops, proc_link_ops, proc_place_ops;
+static const struct inode_ops proc_dir_ops, proc_plain_dir_ops, proc_file_inode_ops, proc_link_ops,
+    proc_place_ops;
 static const struct file_ops proc_file_ops;
 
 static ino_t proc_ino(const struct proc_file *file, uint64_t key)
@@ -43,6 +45,16 @@ static ino_t proc_ino(const struct proc_file *file, uint64_t key)
     uint64_t h = ((uint64_t)(uintptr_t)file >> 3) * 0x9e3779b97f4a7c15ULL;
     h = (h ^ key) * 0xff51afd7ed558ccdULL;
     return ((h ^ (h >> 33)) & 0xffffffffULL) | 1ULL << 32; // never small: 1 is the root
+}
+
+static const struct inode_ops *proc_ops_of(const struct proc_tree *tree,
+                                           const struct proc_file *file, mode_t mode)
+{
+    if (S_ISDIR(mode))
+        return tree->like_proc ? &proc_dir_ops : &proc_plain_dir_ops;
+    if (S_ISLNK(mode))
+        return file->follow != NULL ? &proc_place_ops : &proc_link_ops;
+    return &proc_file_inode_ops;
 }
 
 static struct inode *proc_inode_create(struct super_block *sb, const struct proc_tree *tree,
@@ -54,10 +66,7 @@ static struct inode *proc_inode_create(struct super_block *sb, const struct proc
     *node = (struct proc_node){.tree = tree, .file = file, .key = key};
 
     mode_t mode = file != NULL ? file->mode : (S_IFDIR | 0555);
-    const struct inode_ops *ops = S_ISDIR(mode) ? &proc_dir_ops
-                                  : S_ISLNK(mode)
-                                      ? (file->follow != NULL ? &proc_place_ops : &proc_link_ops)
-                                      : &proc_file_inode_ops;
+    const struct inode_ops *ops = proc_ops_of(tree, file, mode);
     uid_t uid = 0;
     gid_t gid = 0;
     if (file != NULL && file->owner != NULL)
@@ -236,6 +245,10 @@ static int proc_follow(struct inode *inode, struct path *path)
 
 static int proc_open(struct file *file)
 {
+    const struct proc_node *node = file->inode->private;
+    if (!node->tree->like_proc && (file->flags & O_ACCMODE) != O_RDONLY &&
+        node->file->store == NULL)
+        return -EACCES;
     struct proc_reader *reader = kzalloc(sizeof(*reader));
     if (reader == NULL)
         return -ENOMEM;
@@ -291,7 +304,7 @@ static ssize_t proc_write(struct file *file, struct uio *uio, uint64_t *offset)
     size_t n = MIN(uio->left, PROC_WRITE_MAX - 1);
 
     if (node->file->store == NULL)
-        return -EACCES;
+        return -EIO;
     char *data = kmalloc(n + 1);
     if (data == NULL)
         return -ENOMEM;
@@ -304,6 +317,18 @@ static ssize_t proc_write(struct file *file, struct uio *uio, uint64_t *offset)
     }
     kfree(data);
     return result;
+}
+
+static int proc_create(struct inode *dir, struct dentry *dentry, mode_t mode, dev_t rdev,
+                       const struct cred *cred)
+{
+    return -ENOENT;
+}
+
+static int proc_symlink(struct inode *dir, struct dentry *dentry, const char *target,
+                        const struct cred *cred)
+{
+    return -ENOENT;
 }
 
 static int proc_truncate(struct inode *inode, uint64_t size)
@@ -319,6 +344,14 @@ static bool proc_is_gone(const struct inode *inode)
 
 static const struct inode_ops proc_dir_ops = {
     .is_gone = proc_is_gone,
+    .lookup = proc_lookup,
+    .readdir = proc_readdir,
+    .create = proc_create,
+    .symlink = proc_symlink,
+    .release = proc_inode_release,
+};
+
+static const struct inode_ops proc_plain_dir_ops = {
     .lookup = proc_lookup,
     .readdir = proc_readdir,
     .release = proc_inode_release,
@@ -369,7 +402,7 @@ int proc_tree_mount(struct proc_tree *tree, struct super_block *sb)
     return 0;
 }
 
-static struct proc_tree procfs_tree;
+static struct proc_tree procfs_tree = {.like_proc = true};
 
 static int procfs_mount(struct super_block *sb, const char *source, const char *options)
 {
@@ -391,5 +424,6 @@ void procfs_register(const struct proc_file *files)
 void procfs_init(void)
 {
     file_system_register(&procfs_type);
+    procfs_register(block_proc_files);
     sysfs_init();
 }

@@ -11,6 +11,9 @@ struct proc_tree { // filled at boot, constant afterwards
         *tops[PROC_TREE_MAX]; // arrays of top-level files, each ended by name NULL
     unsigned int nr_tops;
     uint64_t file_size; // st_size of its regular files
+    // What Linux's procfs does and its other trees don't: let files be opened for writing that can't
+    // be written, and say ENOENT of every new name.
+    bool like_proc;
 };
 
 void proc_tree_register(struct proc_tree *tree, const struct proc_file *files);
@@ -18,3 +21,4 @@ void proc_tree_register(struct proc_tree *tree, const struct proc_file *files);
 int proc_tree_mount(struct proc_tree *tree, struct super_block *sb);
 
 void sysfs_init(void);
+extern const struct proc_file block_proc_files[]; // block.c

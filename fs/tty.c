@@ -77,7 +77,7 @@ int tty_register(struct tty *tty, const char *name, dev_t dev, const struct tty_
                  void *private)
 {
     tty_init_fields(tty, name, dev, driver, private);
-    return chrdev_register(tty->name, dev, 0660, &tty_file_ops, tty);
+    return chrdev_register(tty->name, dev, 0600, &tty_file_ops, tty);
 }
 
 void tty_kick(struct tty *tty)

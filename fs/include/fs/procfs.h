@@ -25,7 +25,7 @@ struct proc_file {
     // Regular: the whole content, made when a read begins at offset 0, or -errno (ESRCH: the
     // process is gone).
     int (*show)(struct text *t, uint64_t key);
-    // Writable files: a whole write. NULL: -EACCES.
+    // Writable files: a whole write. NULL: -EIO.
     ssize_t (*store)(uint64_t key, const char *data, size_t n);
     dev_t (*device)(uint64_t key); // device nodes: st_rdev
     // Links: text, and optionally the place itself.
