@@ -243,6 +243,18 @@ static void test_write(void **state)
     file_put(f);
 }
 
+// sysfs refuses to open for writing what can't be written; procfs refuses the write.
+static void test_open_for_writing(void **state)
+{
+    struct inode *inode = find("long");
+    struct file *f = host_file(inode->file_ops, inode, 1);
+    tree.like_proc = false;
+    assert_int_equal(f->ops->open(f), -EACCES);
+    tree.like_proc = true;
+    assert_int_equal(f->ops->open(f), 0);
+    file_put(f);
+}
+
 struct listing {
     char text[400];
     int room;
@@ -288,6 +300,7 @@ static void test_directories(void **state)
 static int setup_tree(void **state)
 {
     tree.file_size = 4096;
+    tree.like_proc = true;
     proc_tree_register(&tree, first);
     proc_tree_register(&tree, second);
     return proc_tree_mount(&tree, &sb);
@@ -304,10 +317,15 @@ static int teardown_tree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),  cmocka_unit_test(test_names),
-        cmocka_unit_test(test_keys),  cmocka_unit_test(test_attributes),
-        cmocka_unit_test(test_read),  cmocka_unit_test(test_read_in_pieces),
-        cmocka_unit_test(test_write), cmocka_unit_test(test_directories),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_attributes),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_read_in_pieces),
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_directories),
+        cmocka_unit_test(test_open_for_writing),
     };
     return cmocka_run_group_tests(tests, setup_tree, teardown_tree);
 }
