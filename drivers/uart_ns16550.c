@@ -147,7 +147,7 @@ static int uart_start(struct uart *u, const void *fdt, int node)
     uart_write(u, UART_MCR, uart_read(u, UART_MCR) | UART_MCR_OUT2);
     err = irq_from_dt(fdt, node, 0, &irq);
     if (!err)
-        err = irq_attach(irq, uart_interrupt, u, name);
+        err = irq_attach(irq, uart_interrupt, u, u->tty.name);
     if (err)
         log_err("%s: no interrupt (%d): output only", name, err);
     else
