@@ -11,8 +11,8 @@ struct proc_tree { // filled at boot, constant afterwards
         *tops[PROC_TREE_MAX]; // arrays of top-level files, each ended by name NULL
     unsigned int nr_tops;
     uint64_t file_size; // st_size of its regular files
-    // What Linux's procfs does and its other trees don't: let files be opened for writing that can't
-    // be written, and say ENOENT of every new name.
+    // What Linux's procfs does and its other trees don't: let files be opened for writing that
+    // can't be written, and say ENOENT of every new name.
     bool like_proc;
 };
 

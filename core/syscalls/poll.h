@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Waiting for many files at once, and files without names to wait for: core/sys_poll.c, sys_epoll.c,
-// sys_pipe.c.
+// Waiting for many files at once, and files without names to wait for: core/sys_poll.c,
+// sys_epoll.c, sys_pipe.c.
 SYSCALL1(__NR_epoll_create1, sys_epoll_create1, int)
 SYSCALL4(__NR_epoll_ctl, sys_epoll_ctl, int, int, int, vaddr_t)
 SYSCALL6(__NR_epoll_pwait, sys_epoll_pwait, int, vaddr_t, int, int, vaddr_t, size_t)

@@ -23,8 +23,8 @@ struct driver {
 
 #define DRIVER(ident)                                                                              \
     static const struct driver ident;                                                              \
-    static const struct driver *const ident##_entry                                                \
-        __attribute__((used, section(".drivers"))) = &ident;                                       \
+    static const struct driver *const ident##_entry __attribute__((used, section(".drivers"))) =   \
+        &ident;                                                                                    \
     static const struct driver ident
 
 void driver_probe_all(const void *fdt); // all phases; boot only, from a thread

@@ -47,8 +47,8 @@ struct inode_ops {
     // `to` may be positive: replaced, or with RENAME_EXCHANGE swapped. The VFS moves the dentries.
     int (*rename)(struct inode *from_dir, struct dentry *from, struct inode *to_dir,
                   struct dentry *to, unsigned int flags);
-    // A directory made up as one goes: is what it stood for gone, though its dentry is still in use?
-    // Then the name leads nowhere. Must not sleep. NULL: never.
+    // A directory made up as one goes: is what it stood for gone, though its dentry is still in
+    // use? Then the name leads nowhere. Must not sleep. NULL: never.
     bool (*is_gone)(const struct inode *inode);
     // Symbolic links. Text into buf (no NUL); its length or -errno.
     ssize_t (*readlink)(struct inode *inode, char *buf, size_t size);
@@ -82,7 +82,7 @@ struct inode {
     const struct file_ops *file_ops; // of files opened on it
     ino_t ino;
     dev_t rdev;               // of device nodes, encoded as in struct stat
-    int32_t writers; // files open for writing; negative: programs that run from it. Atomic
+    int32_t writers;          // files open for writing; negative: programs that run from it. Atomic
     bool linkable;            // made by O_TMPFILE: linkat may give it a name while nlink is 0
     struct file_locks *locks; // flock, POSIX and OFD locks, made at the first one (file_lock.c)
     // Guards the rest and, for directories, the children. stat(2) and permission checks read single

@@ -13,7 +13,10 @@ struct mutex {
     struct list_node waiters;
 };
 
-#define MUTEX_INIT(name) {SPINLOCK_INIT, NULL, LIST_INIT((name).waiters)}
+#define MUTEX_INIT(name)                                                                           \
+    {                                                                                              \
+        SPINLOCK_INIT, NULL, LIST_INIT((name).waiters)                                             \
+    }
 
 void mutex_init(struct mutex *m);
 void mutex_lock(struct mutex *m);

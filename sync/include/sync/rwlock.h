@@ -15,7 +15,10 @@ struct rwlock {
     struct list_node waiters;
 };
 
-#define RWLOCK_INIT(name) {SPINLOCK_INIT, 0, NULL, LIST_INIT((name).waiters)}
+#define RWLOCK_INIT(name)                                                                          \
+    {                                                                                              \
+        SPINLOCK_INIT, 0, NULL, LIST_INIT((name).waiters)                                          \
+    }
 
 void rwlock_init(struct rwlock *l);
 void rwlock_read_lock(struct rwlock *l);
@@ -23,5 +26,5 @@ void rwlock_read_unlock(struct rwlock *l);
 void rwlock_write_lock(struct rwlock *l);
 int rwlock_write_lock_killable(struct rwlock *l); // 0 or -EINTR
 void rwlock_write_unlock(struct rwlock *l);
-void rwlock_assert_held(const struct rwlock *l);         // by anybody
-void rwlock_assert_write_held(const struct rwlock *l);   // by the calling thread
+void rwlock_assert_held(const struct rwlock *l);       // by anybody
+void rwlock_assert_write_held(const struct rwlock *l); // by the calling thread

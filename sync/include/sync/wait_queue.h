@@ -2,7 +2,8 @@
 // Wait queue: threads that wait for a condition which others make true and then announce.
 //
 // A waiter lives on the waiting thread's stack. The waker changes the condition first, then calls
-// wake; the waiter queues itself first, then checks: with the queue's lock between, no wake is lost.
+// wake; the waiter queues itself first, then checks: with the queue's lock between, no wake is
+// lost.
 //
 //     int err = wait_event(&pipe->readers, pipe->used > 0, PARK_INTERRUPTIBLE, TIME_NEVER);
 //
@@ -22,18 +23,21 @@ struct waiter {
     struct list_node node;
     struct thread *thread;
     bool exclusive; // wait_queue_wake_one() stops after it
-    // What a wake does instead of unparking `thread`, with the queue's lock held and interrupts off;
-    // NULL: unpark.
+    // What a wake does instead of unparking `thread`, with the queue's lock held and interrupts
+    // off; NULL: unpark.
     void (*wake)(struct waiter *w);
 };
 
-#define WAIT_QUEUE_INIT(name) {SPINLOCK_INIT, LIST_INIT((name).waiters)}
+#define WAIT_QUEUE_INIT(name)                                                                      \
+    {                                                                                              \
+        SPINLOCK_INIT, LIST_INIT((name).waiters)                                                   \
+    }
 
 void wait_queue_init(struct wait_queue *q);
 void waiter_init(struct waiter *w, bool exclusive); // for the calling thread
 void wait_queue_add(struct wait_queue *q, struct waiter *w);
 void wait_queue_remove(struct wait_queue *q, struct waiter *w); // no-op if it isn't queued
-bool wait_queue_is_empty(struct wait_queue *q); // a hint without the lock
+bool wait_queue_is_empty(struct wait_queue *q);                 // a hint without the lock
 
 // Wake every non-exclusive waiter and the first exclusive one (wake_all: everybody). Waiters stay
 // queued until they remove themselves, an exclusive one that was woken moves to the end. Any

@@ -6,9 +6,9 @@
 
 struct cpu_features {
     bool sstc, v, zicboz, svinval, svnapot, svpbmt, svadu;
-    uint32_t vlenb;           // bytes of a vector register
-    uint32_t zicboz_block;    // bytes
-    uint64_t hwcap;           // AT_HWCAP: Linux's COMPAT_HWCAP_ISA_* bits (1 << letter - 'A')
+    uint32_t vlenb;        // bytes of a vector register
+    uint32_t zicboz_block; // bytes
+    uint64_t hwcap;        // AT_HWCAP: Linux's COMPAT_HWCAP_ISA_* bits (1 << letter - 'A')
 };
 // What every usable hart has.
 const struct cpu_features *cpu_features(void);

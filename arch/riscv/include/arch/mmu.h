@@ -17,8 +17,8 @@
 #define VMAP_SIZE   (1UL << 34)
 #define KERNEL_BASE 0xffffffff80000000UL
 
-#define USER_BASE 0x10000UL         // nothing is mapped below
-#define USER_END  0x4000000000UL    // 256 GiB, exclusive
+#define USER_BASE 0x10000UL      // nothing is mapped below
+#define USER_END  0x4000000000UL // 256 GiB, exclusive
 
 typedef uint64_t pte_t;
 

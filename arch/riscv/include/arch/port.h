@@ -6,7 +6,8 @@
 
 enum vm_access { VM_ACCESS_READ, VM_ACCESS_WRITE, VM_ACCESS_EXEC };
 
-// Boot hart, on its first kernel stack with the linear map up; `fdt` is the tree's physical address.
+// Boot hart, on its first kernel stack with the linear map up; `fdt` is the tree's physical
+// address.
 __noreturn void port_main(paddr_t fdt);
 // Another hart, on its idle thread's stack, interrupts off.
 __noreturn void port_secondary_main(void);

@@ -11,15 +11,16 @@ struct mmu_context {
     uint64_t asid;    // generation << 16 | ASID; 0: none yet. Guarded by the allocator's lock
     uint64_t tlb_gen; // invalidations so far; atomic
     uint64_t running; // bit per cpu whose satp holds this context now; atomic
-    uint64_t icache_stale; // bit per cpu that must fence.i before it runs this context again; atomic
+    uint64_t
+        icache_stale; // bit per cpu that must fence.i before it runs this context again; atomic
     uint64_t seen[NR_CPUS_MAX]; // tlb_gen that hart's TLB has followed; written by that hart
 };
 
-struct tlb_stats { // of one hart
+struct tlb_stats {                              // of one hart
     uint64_t flush_all, flush_asid, flush_page; // local fences executed
-    uint64_t remote_sent;     // RFENCE calls issued by this hart
-    uint64_t remote_avoided;  // harts not disturbed because they did not run the space
-    uint64_t deferred;        // catch-up flushes at switch-in
+    uint64_t remote_sent;                       // RFENCE calls issued by this hart
+    uint64_t remote_avoided; // harts not disturbed because they did not run the space
+    uint64_t deferred;       // catch-up flushes at switch-in
     uint64_t rollovers, fence_i;
 };
 
