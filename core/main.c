@@ -182,6 +182,27 @@ static int boot_try_init(const char *path)
     return process_start_init(path, cmdline.init_argv, cmdline.init_envp);
 }
 
+static struct fs_context *boot_fs_context(void)
+{
+    struct path root = vfs_root();
+    struct fs_context *context = fs_context_create(root);
+    path_put(&root);
+    return context;
+}
+
+// Tells a program that isn't there from one whose interpreter isn't: exec says ENOENT for both.
+static bool boot_file_exists(const char *name)
+{
+    struct fs_context *context = boot_fs_context();
+    struct path_walk w = {.context = context, .cred = &kernel_cred};
+    struct path path;
+    bool exists = context && path_lookup(&w, name, PATH_FOLLOW, &path) == 0;
+    if (exists)
+        path_put(&path);
+    fs_context_put(context);
+    return exists;
+}
+
 // An ELF that the build may have put into the image: for when there is nothing else to run.
 extern const char rescue_init_start[], rescue_init_end[];
 #pragma weak rescue_init_start
@@ -193,7 +214,7 @@ static int boot_try_rescue(void)
     size_t size = (size_t)(rescue_init_end - rescue_init_start), done = 0;
     if (!rescue_init_start || size == 0)
         return -ENOENT;
-    struct fs_context *context = fs_context_create(vfs_root());
+    struct fs_context *context = boot_fs_context();
     if (!context)
         return -ENOMEM;
     struct path_walk w = {.context = context, .cred = &kernel_cred};
@@ -226,7 +247,7 @@ static void boot_start_init(void)
         err = boot_try_init(paths[i]);
         if (err == 0)
             return;
-        if (err != -ENOENT)
+        if (err != -ENOENT || boot_file_exists(paths[i]))
             log_err("init: %s can't be executed (%d)", paths[i], err);
     }
     log_warn("init: nothing to run was found, starting the rescue program");

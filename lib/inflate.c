@@ -49,6 +49,12 @@ static int run(z_stream *z, size_t input_left, uint8_t *chunk, inflate_sink sink
         z->next_out = chunk;
         z->avail_out = CHUNK_SIZE;
         status = inflate(z, Z_NO_FLUSH);
+        // What came out before an error counts: a wrong checksum is found behind the last file.
+        if (z->avail_out < CHUNK_SIZE) {
+            int err = sink(ctx, chunk, CHUNK_SIZE - z->avail_out);
+            if (err)
+                return err;
+        }
         if (status == Z_MEM_ERROR)
             return -ENOMEM;
         if (status == Z_BUF_ERROR) {
@@ -58,11 +64,6 @@ static int run(z_stream *z, size_t input_left, uint8_t *chunk, inflate_sink sink
         if (status != Z_OK && status != Z_STREAM_END) {
             *why = z->msg ? z->msg : "gzip data is corrupt";
             return -EINVAL;
-        }
-        if (z->avail_out < CHUNK_SIZE) {
-            int err = sink(ctx, chunk, CHUNK_SIZE - z->avail_out);
-            if (err)
-                return err;
         }
     }
     return 0;

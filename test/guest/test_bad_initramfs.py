@@ -18,9 +18,14 @@ def archive():
 
 
 def header_of(data, name):
-    """Offset of the record whose name is name."""
-    at = data.index(name.encode() + b"\0")
-    return data.rindex(b"070701", 0, at)
+    """Offset of the record whose name is name: from record to record, since busybox's own bytes hold such names."""
+    at = 0
+    while True:
+        assert data[at:at + 6] == b"070701", f"no record {name}"
+        field = {key: int(data[at + 6 + 8 * i:at + 14 + 8 * i], 16) for i, key in enumerate(FIELDS)}
+        if data[at + 110:at + 110 + field["namesize"] - 1] == name.encode():
+            return at
+        at += (110 + field["namesize"] + 3) // 4 * 4 + (field["filesize"] + 3) // 4 * 4
 
 
 def with_field(name, field, text):
