@@ -77,7 +77,8 @@ static void thread_wake(struct thread *t, enum thread_state state, uint32_t bit)
     irq_flags_t flags = irq_save();
     struct run_queue *rq = run_queue_lock_of(t);
     bool notify = false;
-    if (t->state == state) {
+    // The bit may be gone: the sleeper took it, and what it sleeps for now is the next one.
+    if (t->state == state && (atomic_load(&t->park_token) & bit)) {
         t->state = THREAD_RUNNABLE;
         cpu_t cpu = sched_select_cpu(t);
         sched_queue_leave(&rq->queue, &t->sched);
