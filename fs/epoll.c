@@ -24,7 +24,7 @@
 
 #include "devices_priv.h"
 
-#define EPOLL_MODES (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP)
+#define EPOLL_ALWAYS (EPOLLERR | EPOLLHUP)
 
 struct epoll {
     struct mutex lock;
@@ -47,7 +47,7 @@ struct epoll_item {
     struct epoll *epoll;
     struct file *file;
     int fd;
-    uint32_t events; // wanted, with modes; 0: a one-shot that was reported
+    uint32_t events; // wanted, with modes and what is always told; 0: a one-shot that was reported
     uint64_t data;
     struct epoll_watch *watches;
     struct list_node ready_node;     // ready_lock
@@ -114,7 +114,7 @@ static void epoll_add_watch(struct poll_table *table, struct wait_queue *queue)
 
 static uint32_t epoll_ask(const struct epoll_item *item)
 {
-    return file_poll(item->file, NULL) & (item->events | EPOLLERR | EPOLLHUP);
+    return file_poll(item->file, NULL) & item->events;
 }
 
 static int epoll_compare(const struct epoll_item *item, const struct file *file, int fd)
@@ -196,7 +196,7 @@ static int epoll_add(struct file *epoll, struct file *target, int fd,
     item->epoll = e;
     item->file = target;
     item->fd = fd;
-    item->events = event->events;
+    item->events = event->events | EPOLL_ALWAYS;
     item->data = event->data;
     list_init(&item->ready_node);
     rb_insert(&e->items, parent, link, &item->node, NULL);
@@ -213,7 +213,7 @@ static int epoll_add(struct file *epoll, struct file *target, int fd,
         epoll_remove_item(item);
         return table.table.error;
     }
-    if (now & (item->events | EPOLLERR | EPOLLHUP))
+    if (now & item->events)
         epoll_mark_ready(item);
     return 0;
 }
@@ -222,7 +222,7 @@ static int epoll_modify(struct epoll_item *item, const struct epoll_event *event
 {
     if ((event->events | item->events) & EPOLLEXCLUSIVE)
         return -EINVAL;
-    atomic_store(&item->events, event->events);
+    atomic_store(&item->events, event->events | EPOLL_ALWAYS);
     item->data = event->data;
     if (epoll_ask(item) != 0)
         epoll_mark_ready(item);
