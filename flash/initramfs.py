@@ -3,7 +3,7 @@
 
 A SOURCE is a folder, whose content goes to the root, or FILE:PATH, one file under that path. Later
 ones win. Everything belongs to root and has time 0, so that the same sources give the same bytes;
-/dev/console and /dev/null are always there, made without being root.
+/dev/console, /dev/null and the links bin, lib, sbin into usr are always there.
 """
 import argparse
 import gzip
@@ -16,11 +16,24 @@ class Archive:
         self.entries = {}
 
     def add(self, path, mode, data=b"", rdev=(0, 0)):
-        path = path.strip("/")
+        path = self.resolve(path.strip("/"))
         parent = os.path.dirname(path)
         if parent and parent not in self.entries:
             self.add(parent, stat.S_IFDIR | 0o755)
         self.entries[path] = (mode, data, rdev)
+
+    def resolve(self, path):
+        """The path with links on its way followed, as the kernel that unpacks it would."""
+        parent, name = os.path.split(path)
+        if not parent:
+            return path
+        parent = self.resolve(parent)
+        mode, target, _ = self.entries.get(parent, (0, b"", None))
+        if stat.S_ISLNK(mode):
+            target = target.decode()
+            base = "" if target.startswith("/") else os.path.dirname(parent)
+            parent = self.resolve(os.path.normpath(os.path.join(base, target.strip("/"))))
+        return os.path.join(parent, name)
 
     def add_file(self, source, path):
         info = os.lstat(source)
@@ -28,7 +41,7 @@ class Archive:
             self.add(path, stat.S_IFLNK | 0o777, os.readlink(source).encode())
         elif stat.S_ISDIR(info.st_mode):
             # A folder where a link to one already is (bin -> usr/bin): keep the link.
-            if path not in self.entries:
+            if self.resolve(path) not in self.entries:
                 self.add(path, stat.S_IFDIR | (info.st_mode & 0o7777))
         elif stat.S_ISREG(info.st_mode):
             with open(source, "rb") as file:
@@ -67,6 +80,10 @@ def main():
     options.add_argument("sources", nargs="+")
     given = options.parse_args()
     archive = Archive()
+    # As Debian lays out its files, so that its packages can be put over it.
+    for name in ("bin", "lib", "sbin"):
+        archive.add("usr/" + name, stat.S_IFDIR | 0o755)
+        archive.add(name, stat.S_IFLNK | 0o777, b"usr/" + name.encode())
     archive.add("dev/console", stat.S_IFCHR | 0o600, rdev=(5, 1))
     archive.add("dev/null", stat.S_IFCHR | 0o666, rdev=(1, 3))
     for source in given.sources:
