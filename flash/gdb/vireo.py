@@ -57,6 +57,21 @@ def threads_of(process):
     return list_entries(process["threads"], "struct thread", "process_node")
 
 
+def all_threads():
+    """Every thread that has a tid, the kernel's own too, and each running hart's idle thread."""
+    found = {}
+    table = symbol("tid_hash", "threads")
+    for n in range(table.type.range()[1] + 1):
+        for thread in list_entries(table[n], "struct thread", "tid_node"):
+            found[int(thread.address)] = thread
+    queues = symbol("run_queues", "run queues")
+    for n in range(queues.type.range()[1] + 1):
+        idle = queues[n]["idle"]
+        if int(idle) and int(idle["arch"]["hart"]) and idle["arch"]["hart"]["online"]:
+            found.setdefault(int(idle), idle.dereference())
+    return sorted(found.values(), key=lambda t: (int(t["process"]["pid"]), int(t["tid"])))
+
+
 def enum_name(value, prefix):
     return str(value).replace(prefix, "").lower()
 
@@ -100,15 +115,14 @@ class Threads(gdb.Command):
     def invoke(self, argument, from_tty):
         running = running_threads()
         print("%6s %6s  %-9s %-5s %-16s %s" % ("PID", "TID", "STATE", "HART", "NAME", "AT"))
-        for process in processes():
-            for thread in threads_of(process):
-                on = running.get(int(thread.address))
-                at = "" if on is not None else place(int(thread["arch"]["context"]["ra"]))
-                print("%6d %6d  %-9s %-5s %-16s %s" % (
-                    int(process["pid"]), int(thread["tid"]),
-                    enum_name(thread["state"], "THREAD_"),
-                    "*%d" % on if on is not None else int(thread["sched"]["cpu"]),
-                    comm(thread), at))
+        for thread in all_threads():
+            on = running.get(int(thread.address))
+            at = "" if on is not None else place(int(thread["arch"]["context"]["ra"]))
+            print("%6d %6d  %-9s %-5s %-16s %s" % (
+                int(thread["process"]["pid"]), int(thread["tid"]),
+                enum_name(thread["state"], "THREAD_"),
+                "*%d" % on if on is not None else int(thread["sched"]["cpu"]),
+                comm(thread), at))
 
 
 class Processes(gdb.Command):
