@@ -37,10 +37,10 @@ def play(shell, steps):
         except AssertionError as error:
             transcript.append([step.line, "(no answer) " + str(error).split("\n", maxsplit=1)[0], -1])
             try:
-                shell.machine.write("\x03\x03\n")
-                shell.machine.expect(PROMPT, 5)
-                shell.machine.write("\n")
-                shell.machine.expect(PROMPT, 5)
+                shell.machine.write("\x03")
+                time.sleep(0.5)
+                shell.machine.write(f"\x03echo again-$(({len(transcript)} + 0))\n")
+                shell.machine.expect(rf"again-{len(transcript)}\r\n" + PROMPT, 5)
             except AssertionError:
                 break
             continue
@@ -52,7 +52,7 @@ def normalised(text, step, but):
     text = text.replace("\x1b[6n", "")  # asked of the terminal whenever no key is waiting
     for name in step.but:
         pattern, replacement, _ = but[name]
-        text = re.sub(pattern, replacement, text)
+        text = pattern(text) if callable(pattern) else re.sub(pattern, replacement, text)
     return text
 
 
