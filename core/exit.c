@@ -238,8 +238,12 @@ static bool leave_process(struct thread *t, struct process *p, int status)
     list_remove(&t->process_node);
     bool last = --p->nr_threads == 0;
     signal_queue_flush(p, &t->signal.queue, ~0UL);
-    if (!last)
+    if (!last) {
+        // From here on the map may go at any time: this hart has to be off it, and nothing sleeps
+        // any more that could bring it back.
+        vm_space_switch(NULL);
         signal_hand_over(p, t);
+    }
     if (t->tid == p->pid)
         p->exit_status = status;
     if (last && p->group_exit)
