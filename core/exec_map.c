@@ -50,8 +50,9 @@ static int clear_tail(struct vm_map *map, const struct elf_segment *s, vaddr_t b
         return 0;
     while (addr < end) {
         size_t part = MIN(end - addr, sizeof(zeros));
-        if (vm_map_access(map, addr, (void *)zeros, part, true, true) != (ssize_t)part)
-            return -EFAULT;
+        ssize_t n = vm_map_access(map, addr, (void *)zeros, part, true, true);
+        if (n != (ssize_t)part)
+            return n < 0 ? (int)n : -EFAULT;
         addr += part;
     }
     return 0;

@@ -29,6 +29,14 @@ struct layout {
     unsigned int argc;
 };
 
+static int write_bytes(struct vm_map *map, vaddr_t at, const void *data, size_t size)
+{
+    ssize_t n = vm_map_access(map, at, (void *)(uintptr_t)data, size, true, true);
+    if (n == (ssize_t)size)
+        return 0;
+    return n < 0 ? (int)n : -ENOMEM; // a part: the rest found no memory
+}
+
 // Sequential words into another address space, through a buffer.
 struct writer {
     struct vm_map *map;
@@ -41,8 +49,8 @@ struct writer {
 static void writer_flush(struct writer *w)
 {
     size_t size = w->n * sizeof(uint64_t);
-    if (w->err == 0 && vm_map_access(w->map, w->at, w->buffer, size, true, true) != (ssize_t)size)
-        w->err = -EFAULT;
+    if (w->err == 0)
+        w->err = write_bytes(w->map, w->at, w->buffer, size);
     w->at += size;
     w->n = 0;
 }
@@ -87,11 +95,6 @@ static void plan(const struct exec *x, struct layout *l)
     l->args = base + l->skipped - l->prefix_size;
     vaddr_t p = ALIGN_DOWN(l->args - random_u64() % GAP_MAX, 16);
     l->random = p - RANDOM_BYTES;
-}
-
-static int write_bytes(struct vm_map *map, vaddr_t at, const char *data, size_t n)
-{
-    return vm_map_access(map, at, (void *)data, n, true, true) == (ssize_t)n ? 0 : -EFAULT;
 }
 
 static int write_strings(const struct exec *x, const struct layout *l)

@@ -4,6 +4,7 @@
 #include <arch/csr.h>
 #include <arch/port.h>
 #include <arch/thread.h>
+#include <core/oom.h>
 #include <core/process.h>
 #include <core/sched.h>
 #include <core/signal.h>
@@ -22,7 +23,11 @@ static struct vm_fault_result fault_resolve(vaddr_t addr, enum vm_access access)
 void port_user_fault(struct trap_frame *frame, vaddr_t addr, enum vm_access access)
 {
     struct vm_fault_result r = fault_resolve(addr, access);
-    if (unlikely(r.signal != 0))
+    if (likely(r.signal == 0))
+        return;
+    if (r.signal == SIGKILL)
+        oom_end_one(); // and the access is tried again
+    else
         signal_force_self(r.signal, r.code, addr);
 }
 
@@ -32,8 +37,10 @@ int port_uaccess_fault(vaddr_t addr, enum vm_access access)
     if (!p->map)
         return -EFAULT;
     struct vm_fault_result r = fault_resolve(addr, access);
-    if (r.signal == SIGKILL) // out of memory: it ends with the call
-        signal_force_self(r.signal, r.code, addr);
+    while (r.signal == SIGKILL && !signal_is_fatal_pending(thread_self())) {
+        oom_end_one();
+        r = fault_resolve(addr, access);
+    }
     return r.signal == 0 ? 0 : -EFAULT;
 }
 

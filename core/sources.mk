@@ -17,6 +17,7 @@ sources += core/itimer.c
 sources += core/jobs.c
 sources += core/main.c
 sources += core/notify.c
+sources += core/oom.c
 sources += core/park.c
 sources += core/port.c
 sources += core/proc_links.c

@@ -43,31 +43,34 @@ static bool access_copy(struct vm_map *m, vaddr_t addr, char *buf, size_t size, 
     return usable;
 }
 
-static size_t access_page(struct vm_map *m, vaddr_t addr, char *buf, size_t size, bool write,
-                          bool force)
+// Bytes done inside one page, or -errno.
+static ssize_t access_page(struct vm_map *m, vaddr_t addr, char *buf, size_t size, bool write,
+                           bool force)
 {
     const struct vm_region *r = vm_region_find(m, addr);
     size_t part = MIN(size, PAGE_SIZE - addr % PAGE_SIZE);
     if (!r || r->start > addr || !access_allowed(r, write, force))
-        return 0;
-    if (vm_fault_page(m, r, addr, write ? VM_ACCESS_WRITE : VM_ACCESS_READ) != 0)
-        return 0;
-    return access_copy(m, addr, buf, part, write) ? part : 0;
+        return -EFAULT;
+    int err = vm_fault_page(m, r, addr, write ? VM_ACCESS_WRITE : VM_ACCESS_READ);
+    if (err != 0)
+        return err;
+    return access_copy(m, addr, buf, part, write) ? (ssize_t)part : -EFAULT;
 }
 
 ssize_t vm_map_access(struct vm_map *m, vaddr_t addr, void *buf, size_t size, bool write,
                       bool force)
 {
+    ssize_t result = size == 0 ? 0 : -EFAULT;
     size_t done = 0;
     while (done < size && addr + done < USER_END) {
         rwlock_read_lock(&m->lock);
-        size_t part = access_page(m, addr + done, (char *)buf + done, size - done, write, force);
+        result = access_page(m, addr + done, (char *)buf + done, size - done, write, force);
         rwlock_read_unlock(&m->lock);
-        if (part == 0)
+        if (result < 0)
             break;
-        done += part;
+        done += (size_t)result;
     }
-    return done > 0 || size == 0 ? (ssize_t)done : -EFAULT;
+    return done > 0 ? (ssize_t)done : result;
 }
 
 int vm_map_futex_key(struct vm_map *m, vaddr_t addr, bool private, struct futex_key *key,

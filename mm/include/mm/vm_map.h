@@ -117,8 +117,8 @@ struct vm_fault_result {
 };
 struct vm_fault_result vm_map_fault(struct vm_map *m, vaddr_t addr, enum vm_access access);
 
-// Read or write another map's memory (proc mem, cmdline, process_vm_readv). Bytes done, or
-// -EFAULT if none. `force` ignores page protection (ptrace-like) but not VM_MAY*.
+// Read or write another map's memory (proc mem, cmdline, process_vm_readv). Bytes done; if
+// none, -EFAULT or -ENOMEM. `force` ignores page protection (ptrace-like) but not VM_MAY*.
 ssize_t vm_map_access(struct vm_map *m, vaddr_t addr, void *buf, size_t size, bool write,
                       bool force);
 
