@@ -8,7 +8,7 @@
 #include <fs/chrdev.h>
 #include <linux/stat.h>
 #include <mm/slab.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "mount_priv.h"
 #include "vfs_priv.h"
@@ -61,7 +61,7 @@ static struct mount *mount_of_super(struct super_block *sb, struct dentry *root,
     m->root = root;
     dentry_get(root);
     m->flags = flags;
-    strlcpy(m->source, source, sizeof(m->source));
+    snprintf(m->source, sizeof(m->source), "%s", source);
     list_init(&m->node);
     return m;
 }

@@ -34,6 +34,12 @@ unit_mm       := $(filter mm/%,$(sources)) lib/rbtree.c
 unit_host     := $(wildcard test/unit/host/*.c)
 unit_mm_tests := $(filter $(unit_out)/mm/%,$(unit_tests))
 
+# The VFS over the real mm.
+unit_vfs       := $(filter fs/dentry.c fs/inode.c fs/path%.c fs/mount.c fs/fs_context.c fs/file%.c \
+                           fs/fd_table.c fs/tmpfs%.c fs/initramfs%.c,$(sources)) \
+                  lib/cred.c lib/cpio.c lib/inflate.c test/unit/fs/vfs_host.c
+unit_vfs_tests := $(addprefix $(unit_out)/fs/,path_test initramfs_test)
+
 .PHONY: unit
 .SECONDARY:
 
@@ -52,7 +58,12 @@ $(unit_mm_tests): $(unit_out)/%: $(unit_out)/test/unit/%.o $(unit_mm:%.c=$(unit_
                                  $(unit_host:%.c=$(unit_out)/%.o)
 	$(Q)mkdir -p $(@D) && $(unit_cc) $(unit_flags) $(unit_wrap) $^ -lcmocka -o $@
 
-$(filter-out $(unit_mm_tests),$(unit_tests)): $(unit_out)/%: $(unit_out)/test/unit/%.o \
+$(unit_vfs_tests): $(unit_out)/%: $(unit_out)/test/unit/%.o $(unit_vfs:%.c=$(unit_out)/%.o) \
+                                  $(unit_mm:%.c=$(unit_out)/%.o) \
+                                  $(unit_host:%.c=$(unit_out)/%.o) $(unit_zlib)
+	$(Q)mkdir -p $(@D) && $(unit_cc) $(unit_flags) $(unit_wrap) $^ -lcmocka -o $@
+
+$(filter-out $(unit_mm_tests) $(unit_vfs_tests),$(unit_tests)): $(unit_out)/%: $(unit_out)/test/unit/%.o \
                                  $$(patsubst %.c,$(unit_out)/%.o,$$(unit_sources_$$*)) \
                                  $$(unit_objects_$$*)
 	$(Q)mkdir -p $(@D) && $(unit_cc) $(unit_flags) $^ -lcmocka -o $@

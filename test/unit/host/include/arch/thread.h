@@ -16,3 +16,8 @@ static inline struct hart *hart_self(void)
 {
     return &host_hart;
 }
+
+static inline cpu_t cpu_count(void)
+{
+    return NR_CPUS_MAX;
+}
