@@ -77,7 +77,7 @@ static void futex_queue_locked(struct futex_bucket *b, struct futex_waiter *w)
             }
     }
     list_insert_before(pos, &w->node);
-    w->bucket = b;
+    atomic_store(&w->bucket, b);
 }
 
 static void futex_take_locked(struct futex_waiter *w, struct wake_list *wake)

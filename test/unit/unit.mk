@@ -3,6 +3,7 @@
 
 unit_out   := $(BUILD)/unit
 unit_cc    := gcc
+comma      := ,
 unit_flags := -std=gnu11 -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer -fno-strict-aliasing \
               -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror \
               -Wno-unused-parameter -Itest/unit/host/include -Itest/unit/host \
@@ -13,6 +14,7 @@ unit_zlib   := $(patsubst %,$(unit_out)/external/zlib/%.o,$(zlib) deflate trees)
 
 unit_sources_arch/tlb_test     := test/unit/arch/hart_model.c test/unit/arch/tlb_model.c
 unit_sources_core/elf_test     := core/elf.c
+unit_sources_core/sched_queue_test := core/sched_queue.c lib/rbtree.c
 unit_sources_core/signal_queue_test := core/signal_queue.c
 unit_sources_lib/cpio_test    := lib/cpio.c
 unit_sources_lib/dt_test      := lib/dt.c lib/dt_system.c
@@ -26,6 +28,13 @@ unit_sources_fs/poll_test     := $(unit_fs) fs/poll.c
 unit_sources_fs/procfs_test   := $(unit_fs) fs/poll.c fs/procfs.c fs/text.c
 unit_sources_fs/tty_test      := $(unit_fs) fs/poll.c fs/tty.c fs/tty_ldisc.c fs/tty_ioctl.c
 
+# sync runs on threads of the host under ThreadSanitizer, which excludes ASan: objects of its own.
+# TSan knows no fences (-Wno-tsan): what pairs by one alone is atomic in the tests.
+tsan_out   := $(unit_out)/tsan
+tsan_flags := -Itest/unit/sync/include \
+              $(subst -fsanitize=address$(comma)undefined,-fsanitize=thread -Wno-tsan,$(unit_flags))
+tsan_code  := $(patsubst %.c,$(tsan_out)/%.o,$(filter sync/%,$(sources)) test/unit/sync/sync_host.c)
+
 # A TLB and allocators that tell: see host.h.
 unit_wrap  := $(foreach f,page_alloc page_put page_free_last slab_alloc slab_zalloc,-Wl,--wrap=$(f))
 
@@ -33,6 +42,7 @@ unit_tests    := $(patsubst test/unit/%.c,$(unit_out)/%,$(wildcard test/unit/*/*
 unit_mm       := $(filter mm/%,$(sources)) lib/rbtree.c
 unit_host     := $(wildcard test/unit/host/*.c)
 unit_mm_tests := $(filter $(unit_out)/mm/%,$(unit_tests))
+unit_sync_tests := $(filter $(unit_out)/sync/%,$(unit_tests))
 
 # The VFS over the real mm.
 unit_vfs       := $(filter fs/dentry.c fs/inode.c fs/path%.c fs/mount.c fs/fs_context.c fs/file%.c \
@@ -63,7 +73,16 @@ $(unit_vfs_tests): $(unit_out)/%: $(unit_out)/test/unit/%.o $(unit_vfs:%.c=$(uni
                                   $(unit_host:%.c=$(unit_out)/%.o) $(unit_zlib)
 	$(Q)mkdir -p $(@D) && $(unit_cc) $(unit_flags) $(unit_wrap) $^ -lcmocka -o $@
 
-$(filter-out $(unit_mm_tests) $(unit_vfs_tests),$(unit_tests)): $(unit_out)/%: $(unit_out)/test/unit/%.o \
+$(tsan_out)/%.o: %.c test/unit/unit.mk
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<)
+	$(Q)$(unit_cc) $(tsan_flags) -MMD -MP -c $< -o $@
+
+$(unit_sync_tests): $(unit_out)/%: $(tsan_out)/test/unit/%.o $(tsan_code)
+	$(Q)mkdir -p $(@D) && $(unit_cc) $(tsan_flags) $^ -lcmocka -pthread -o $@
+
+$(filter-out $(unit_mm_tests) $(unit_vfs_tests) $(unit_sync_tests),$(unit_tests)): \
+                                 $(unit_out)/%: $(unit_out)/test/unit/%.o \
                                  $$(patsubst %.c,$(unit_out)/%.o,$$(unit_sources_$$*)) \
                                  $$(unit_objects_$$*)
 	$(Q)mkdir -p $(@D) && $(unit_cc) $(unit_flags) $^ -lcmocka -o $@
@@ -75,4 +94,5 @@ unit: $(unit_tests)
 	done; [ -z "$$failed" ] || { echo "unit: failed:$$failed"; exit 1; }; \
 	echo "unit: all $(words $(unit_tests)) programs passed"
 
--include $(wildcard $(unit_out)/*/*.d $(unit_out)/test/unit/*/*.d)
+-include $(wildcard $(unit_out)/*/*.d $(unit_out)/test/unit/*/*.d \
+                    $(tsan_out)/*/*.d $(tsan_out)/test/unit/*/*.d)

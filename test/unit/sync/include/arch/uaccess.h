@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Host tests of sync: user words are words of the test.
+#pragma once
+
+#include <lib/types.h>
+
+int user_load_u32_nofault(vaddr_t addr, uint32_t *value);

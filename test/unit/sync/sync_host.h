@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The port of sync to threads of the host, and what its tests share.
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <lib/atomic.h>
+#include <sync/port.h>
+
+// Run `entry(arg)` in nr threads at once and wait for all; the argument of each is its number.
+void host_run_threads(unsigned int nr, void *(*entry)(void *));
+struct thread *host_thread(unsigned int i); // of the running test
+// Like a signal: every later park of `t` that may be interrupted is, until cleared.
+void host_interrupt(struct thread *t, bool on);
+// Like a fatal signal: every later park of `t` but the uninterruptible is interrupted.
+void host_kill(struct thread *t);
+uint64_t host_now_ns(void);
