@@ -6,13 +6,16 @@
 #include <asm/stat.h>
 #include <core/board.h>
 #include <core/random.h>
+#include <core/system.h>
 #include <core/version.h>
 #include <linux/capability.h>
 #include <linux/stat.h>
+#include <string.h>
 #include <sync/mutex.h>
 
-#define R_ALL (S_IFREG | 0444)
-#define DIR   (S_IFDIR | 0555)
+#define R_ALL   (S_IFREG | 0444)
+#define RW_ROOT (S_IFREG | 0644)
+#define DIR     (S_IFDIR | 0555)
 
 static int show_text_line(struct text *t, const char *line)
 {
@@ -33,6 +36,44 @@ static int show_osrelease(struct text *t, uint64_t key)
 static int show_version(struct text *t, uint64_t key)
 {
     return show_text_line(t, VERSION_TEXT);
+}
+
+static int show_host_name(struct text *t, uint64_t key)
+{
+    char name[SYSTEM_NAME_SIZE];
+
+    system_host_name(name);
+    return show_text_line(t, name);
+}
+
+static int show_domain_name(struct text *t, uint64_t key)
+{
+    char name[SYSTEM_NAME_SIZE];
+
+    system_domain_name(name);
+    return show_text_line(t, name);
+}
+
+// What comes before the end of the line; longer names are cut, as Linux does.
+static size_t name_length(const char *data, size_t n)
+{
+    const char *end = memchr(data, '\n', n);
+
+    return strnlen(data, end != NULL ? (size_t)(end - data) : n);
+}
+
+static ssize_t store_host_name(uint64_t key, const char *data, size_t n)
+{
+    int err = system_set_host_name(data, MIN(name_length(data, n), SYSTEM_NAME_SIZE - 1UL));
+
+    return err != 0 ? err : (ssize_t)n;
+}
+
+static ssize_t store_domain_name(uint64_t key, const char *data, size_t n)
+{
+    int err = system_set_domain_name(data, MIN(name_length(data, n), SYSTEM_NAME_SIZE - 1UL));
+
+    return err != 0 ? err : (ssize_t)n;
 }
 
 static int show_pid_max(struct text *t, uint64_t key)
@@ -114,6 +155,8 @@ static const struct proc_file kernel_files[] = {
     {.name = "ostype", .mode = R_ALL, .show = show_ostype},
     {.name = "osrelease", .mode = R_ALL, .show = show_osrelease},
     {.name = "version", .mode = R_ALL, .show = show_version},
+    {.name = "hostname", .mode = RW_ROOT, .show = show_host_name, .store = store_host_name},
+    {.name = "domainname", .mode = RW_ROOT, .show = show_domain_name, .store = store_domain_name},
     {.name = "pid_max", .mode = R_ALL, .show = show_pid_max},
     {.name = "cap_last_cap", .mode = R_ALL, .show = show_cap_last_cap},
     {.name = "ngroups_max", .mode = R_ALL, .show = show_ngroups_max},

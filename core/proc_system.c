@@ -59,8 +59,9 @@ static int show_cpuinfo(struct text *t, uint64_t key)
             continue;
         text_printf(t, "processor\t: %u\nhart\t\t: %lu\n", cpu, h->id);
         text_printf(t, "isa\t\t: %s\nmmu\t\t: sv39\n", cpu_isa_string(cpu));
-        text_printf(t, "mvendorid\t: 0x%lx\nmarchid\t\t: 0x%lx\nmimpid\t\t: 0x%lx\n\n",
+        text_printf(t, "mvendorid\t: 0x%lx\nmarchid\t\t: 0x%lx\nmimpid\t\t: 0x%lx\n",
                     info->mvendorid, info->marchid, info->mimpid);
+        text_printf(t, "hart isa\t: %s\n\n", cpu_isa_string(cpu));
     }
     return 0;
 }

@@ -60,31 +60,48 @@ long sys_uname(vaddr_t addr)
     return user_copy_out(addr, &u, sizeof(u));
 }
 
-static long set_name(char *name, vaddr_t addr, int length)
+static int set_name(char *name, const char *text, size_t n)
+{
+    if (!cred_has_cap(thread_self()->cred, CAP_SYS_ADMIN))
+        return -EPERM;
+    if (n >= SYSTEM_NAME_SIZE)
+        return -EINVAL;
+    mutex_lock(&names_lock);
+    memset(name, 0, SYSTEM_NAME_SIZE);
+    memcpy(name, text, n);
+    mutex_unlock(&names_lock);
+    return 0;
+}
+
+int system_set_host_name(const char *text, size_t n)
+{
+    return set_name(host_name, text, n);
+}
+
+int system_set_domain_name(const char *text, size_t n)
+{
+    return set_name(domain_name, text, n);
+}
+
+static long set_name_of_user(char *name, vaddr_t addr, int length)
 {
     char text[SYSTEM_NAME_SIZE];
     if (!cred_has_cap(thread_self()->cred, CAP_SYS_ADMIN))
         return -EPERM;
     if (length < 0 || length >= (int)sizeof(text))
         return -EINVAL;
-    memset(text, 0, sizeof(text));
     int err = user_copy_in(text, addr, (size_t)length);
-    if (err != 0)
-        return err;
-    mutex_lock(&names_lock);
-    memcpy(name, text, sizeof(text));
-    mutex_unlock(&names_lock);
-    return 0;
+    return err != 0 ? err : set_name(name, text, (size_t)length);
 }
 
 long sys_sethostname(vaddr_t addr, int length)
 {
-    return set_name(host_name, addr, length);
+    return set_name_of_user(host_name, addr, length);
 }
 
 long sys_setdomainname(vaddr_t addr, int length)
 {
-    return set_name(domain_name, addr, length);
+    return set_name_of_user(domain_name, addr, length);
 }
 
 long sys_sysinfo(vaddr_t addr)

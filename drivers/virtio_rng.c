@@ -39,6 +39,8 @@ static void rng_interrupt(struct virtio_device *v)
         random_add(r->seed, length, length * 8);
         if (--r->nr_left > 0)
             rng_ask(r);
+        else
+            log_info("virtio-rng: %u bytes into the random pool", NR_SEEDS * SEED_SIZE);
     }
     spin_unlock_irqrestore(&r->queue.lock, flags);
 }
@@ -62,7 +64,6 @@ static int rng_probe(struct virtio_device *v)
     irq_flags_t flags = spin_lock_irqsave(&r->queue.lock);
     rng_ask(r);
     spin_unlock_irqrestore(&r->queue.lock, flags);
-    log_info("virtio-rng: seeding");
     return 0;
 }
 

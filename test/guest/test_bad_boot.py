@@ -74,9 +74,9 @@ def test_little_memory(lab, mem):
 
 
 def test_initramfs_larger_than_memory(lab):
-    """40 MiB packed small: unpacking runs out of memory in a 32 MiB machine."""
+    """40 MiB packed small: unpacking runs out of memory in a 48 MiB machine."""
     base = images.base_archive()
-    base.add("a-large-file", 0o100644, os.urandom(1 << 20) * 40)
+    base.add("a-large-file", 0o100644, os.urandom(1 << 10) * (40 << 10))
     initrd = images.stored(base.bytes(), "large")
     ending, log = outcome.boot_outcome(lab, lab.spec(initrd=initrd, mem="48M", smp=1))
     assert ending in ("shell", "rescue", "panic"), f"ended as {ending}:\n{log}"
