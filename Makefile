@@ -10,6 +10,7 @@ INITRD  ?=
 FILES   ?=
 DISK    ?=
 BOOT    ?= sbi
+MACHINE ?= plain
 UBSAN   ?=
 LLVM    ?=
 V       ?=
@@ -46,10 +47,11 @@ include flash/kernel.mk
 include flash/guest.mk
 -include $(wildcard user/user.mk)
 -include $(wildcard test/unit/unit.mk)
+-include test/qemu/machine.mk
 
 all: $(image)
 
-# SMP, MEM, CPU, APPEND, INITRD, BOOT reach flash/qemu.py, the only place that composes a QEMU
+# SMP, MEM, CPU, APPEND, INITRD, BOOT, MACHINE reach flash/qemu.py, the only place that composes a QEMU
 # command line; the tests use it too.
 run: $(image) $(boot_files)
 	@flash/setup.sh run
@@ -72,7 +74,8 @@ test-full:
 	@$(MAKE) unit $(image) $(test_files)
 	@$(pytest) $(PYTEST)
 
-c_files = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+# What goes into QEMU has QEMU's style and licence.
+c_files = $(shell git ls-files -co --exclude-standard '*.c' '*.h' ':!test/qemu/files')
 sh_files = $(shell git ls-files -co --exclude-standard '*.sh' .ci/run flash/rootfs/init)
 
 # cppcheck reads the kernel's own text only: what it can't find is Linux's and the compiler's. It
@@ -138,6 +141,7 @@ help:
 	@echo 'make run            boot it in QEMU to a shell (leave with poweroff, or Ctrl-A x)'
 	@echo 'make debug          the same, halted at entry, with gdb attached'
 	@echo 'make test           all tests but the slow ones;  make test-full: all of them'
+	@echo 'make machine        build the strict QEMU;  make test-machine: its own tests'
 	@echo 'make check          format, layers, shell scripts, static analysis'
 	@echo 'make clean          remove $(BUILD)/'
 	@echo
@@ -147,5 +151,6 @@ help:
 	@echo 'INITRD=file         another initramfs, or none;  FILES=dir: your files in the usual one'
 	@echo 'DISK=file           a disk for virtio-blk, /dev/vda'
 	@echo 'BOOT=sbi|uboot      straight from OpenSBI, or through U-Boot from a disk'
+	@echo 'MACHINE=strict       (plain, built, strict) the QEMU of make machine, see test/qemu'
 	@echo 'CC=clang  LLVM=1    build with clang, with clang and lld;  UBSAN=1: with the UB sanitizer'
 	@echo 'BUILD=dir  V=1      another output folder;  show the commands'

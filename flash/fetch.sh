@@ -128,7 +128,10 @@ fetch_source() {
     fi
     rm -rf "$out"
     mkdir -p "$out"
-    tar -C "$out" --strip-components=1 -xf "$file"
+    without=
+    case $name in qemu) without='--exclude=*/roms/*' ;; esac # firmware's sources: 280 MB, not used
+    # shellcheck disable=SC2086
+    tar -C "$out" --strip-components=1 $without -xf "$file"
     echo "$sum" > "$out/.fetched"
 }
 

@@ -26,7 +26,7 @@ else ifneq ($(BOOT),sbi)
 $(error BOOT=$(BOOT): there are sbi and uboot)
 endif
 # What flash/qemu.py reads; make hands over APPEND with any quotes that are in it.
-export BUILD BOARD SMP MEM CPU BOOT APPEND DISK
+export BUILD BOARD SMP MEM CPU BOOT APPEND DISK MACHINE
 qemu_env = INITRD='$(initrd)'
 
 $(debian)/%/.fetched:

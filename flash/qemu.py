@@ -2,7 +2,7 @@
 """The one place that composes a QEMU command line: for make run, make debug and the tests.
 
 qemu.py run|debug|print|extlinux, with the Makefile's variables (BUILD BOARD BOOT SMP MEM CPU INITRD
-APPEND DISK) in the environment. Tests import this file: Machine(smp=2, append="quiet").args().
+APPEND DISK MACHINE) in the environment. Tests import this file: Machine(smp=2, append="quiet").args().
 """
 import os
 import re
@@ -11,7 +11,10 @@ import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-QEMU = "qemu-system-riscv64"
+# MACHINE=NAME[,CPU OPTIONS]: Debian's QEMU, our build of it (make machine) with all its options off, or
+# with every check on; what follows the name goes to -cpu (MACHINE=strict,x-asid-bits=0).
+BUILT = os.path.join(TOP, "build/machine/qemu-system-riscv64")
+MACHINES = {"plain": ("qemu-system-riscv64", ""), "built": (BUILT, ""), "strict": (BUILT, "")}
 
 
 def board_variables(board):
@@ -36,6 +39,8 @@ class Machine:
         of_board = board_variables(self.board)
         self.boot = boot or env("BOOT") or "sbi"
         self.machine = of_board["qemu_machine"]
+        name, comma, more = (env("MACHINE") or "plain").partition(",")
+        self.qemu, self.cpu_options = MACHINES[name][0], MACHINES[name][1] + comma + more
         self.smp = int(smp or env("SMP") or of_board["qemu_smp"])
         self.mem = mem or env("MEM") or of_board["qemu_mem"]
         self.cpu = cpu or env("CPU") or of_board["qemu_cpu"]
@@ -77,7 +82,7 @@ class Machine:
 
     def args(self):
         """The whole command but for the console."""
-        args = [QEMU, "-machine", self.machine, "-cpu", self.cpu, "-m", self.mem,
+        args = [self.qemu, "-machine", self.machine, "-cpu", self.cpu + self.cpu_options, "-m", self.mem,
                 "-bios", self.bios, "-kernel", self.boot_kernel()]
         if self.boot != "uboot" and self.append:
             args += ["-append", self.append]

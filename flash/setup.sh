@@ -14,8 +14,9 @@ packages_of() {
     user) echo gcc-riscv64-unknown-elf gcc libc6-dev ;;
     test) echo gcc libc6-dev libcmocka-dev python3-pytest python3-labgrid python3-libfdt device-tree-compiler \
         libc6-dev-riscv64-cross ;;
+    machine) echo gcc libc6-dev ninja-build pkg-config patch python3 libglib2.0-dev libfdt-dev libslirp-dev ;;
     check) echo clang-format clang-tidy cppcheck shellcheck ;;
-    *) echo "setup: unknown group '$1' (build clang run uboot dts debug user test check)" >&2; return 1 ;;
+    *) echo "setup: unknown group '$1' (build clang run uboot dts debug user test machine check)" >&2; return 1 ;;
     esac
 }
 
