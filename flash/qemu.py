@@ -14,7 +14,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # MACHINE=NAME[,CPU OPTIONS]: Debian's QEMU, our build of it (make machine) with all its options off, or
 # with every check on; what follows the name goes to -cpu (MACHINE=strict,x-asid-bits=0).
 BUILT = os.path.join(TOP, "build/machine/qemu-system-riscv64")
-MACHINES = {"plain": ("qemu-system-riscv64", ""), "built": (BUILT, ""), "strict": (BUILT, "")}
+MACHINES = {"plain": ("qemu-system-riscv64", ""), "built": (BUILT, ""), "strict": (BUILT, ",x-strict-tlb=on,x-strict-icache=on")}
 
 
 def board_variables(board):

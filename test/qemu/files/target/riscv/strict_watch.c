@@ -1,0 +1,248 @@
+/*
+ * The strict machine: who writes what the harts hold copies of.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Page tables. While a translation sits in the soft TLB, strict_tlb.c sees none of its uses. So each PTE
+ * that a walk read is remembered as "used", and its page is kept on QEMU's slow path for writes (as pages
+ * with translated code are, for the same reason). A write to a used PTE drops the soft TLBs: the next use
+ * is looked at again. The write itself comes after its note: until the writing hart's next note,
+ * what depends on that PTE does not stay in any other hart's soft TLB. A page that is
+ * written often and walked no more is let go. Epochs forget all used marks at once when the soft TLBs go.
+ *
+ * Code. Each page has the number of the epoch in which it was last written; fence.i begins a new
+ * epoch and remembers it. The first write in an epoch goes the slow path and is noted. A hart that is
+ * about to execute a piece of code for the first time since that was translated checks that the page was
+ * not written since its own last fence.i; QEMU itself throws translations away when their page
+ * is written. Not seen: the second half of an instruction that straddles two pages.
+ */
+#include "qemu/osdep.h"
+#include "qemu/thread.h"
+#include "exec/exec-all.h"
+#include "exec/ram_addr.h"
+#include "exec/address-spaces.h"
+#include "exec/strict.h"
+#include "strict_priv.h"
+
+enum { IDLE_WRITES = 64 };
+
+typedef struct TablePage {
+    ram_addr_t ram;
+    bool watched;
+    uint32_t idle_writes; /* since a walk came through */
+    uint64_t epoch;       /* of the marks */
+    DECLARE_BITMAP(used, 512);
+} TablePage;
+
+bool strict_tlb_on, strict_icache_on;
+
+/* The lock guards all that follows but for the code's epochs, which are atomic. */
+static QemuMutex lock;
+static GHashTable *page_by_address, *page_by_ram;
+static uint64_t epoch = 1;
+static uint32_t walkers; /* harts that made marks in this epoch */
+
+static uint32_t code_epoch = 1;
+static uint32_t *written; /* by RAM page: the epoch */
+static uint64_t nr_written;
+
+static void __attribute__((constructor)) strict_watch_init(void)
+{
+    qemu_mutex_init(&lock);
+    page_by_address = g_hash_table_new(NULL, NULL);
+    page_by_ram = g_hash_table_new(NULL, NULL);
+}
+
+static TablePage *page_at(CPUState *cs, hwaddr address)
+{
+    gpointer key = (gpointer)(uintptr_t)(address >> TARGET_PAGE_BITS);
+    TablePage *page = g_hash_table_lookup(page_by_address, key);
+    MemoryRegion *region;
+    hwaddr offset, length = 8;
+
+    if (page) {
+        return page;
+    }
+    region = address_space_translate(cs->as, address, &offset, &length, false,
+                                     MEMTXATTRS_UNSPECIFIED);
+    if (!memory_region_is_ram(region)) {
+        return NULL;
+    }
+    page = g_new0(TablePage, 1);
+    page->ram = (memory_region_get_ram_addr(region) + offset) & TARGET_PAGE_MASK;
+    g_hash_table_insert(page_by_address, key, page);
+    g_hash_table_insert(page_by_ram, (gpointer)(uintptr_t)(page->ram >> TARGET_PAGE_BITS), page);
+    return page;
+}
+
+void strict_watch_slot(CPURISCVState *env, hwaddr slot)
+{
+    CPUState *self = env_cpu(env), *cs;
+    TablePage *page;
+    ram_addr_t ram;
+    bool watch = false;
+
+    RCU_READ_LOCK_GUARD();
+    qemu_mutex_lock(&lock);
+    env->strict->writing = STRICT_NONE;
+    page = page_at(self, slot);
+    if (page) {
+        if (page->epoch != epoch) {
+            page->epoch = epoch;
+            bitmap_zero(page->used, 512);
+        }
+        set_bit((slot & ~TARGET_PAGE_MASK) / 8, page->used);
+        page->idle_writes = 0;
+        walkers |= 1u << self->cpu_index;
+        ram = page->ram | (slot & ~TARGET_PAGE_MASK);
+        watch = !page->watched;
+        page->watched = true;
+        CPU_FOREACH(cs) {
+            StrictHart *hart = cpu_env(cs)->strict;
+
+            if (cs != self && hart && hart->writing == ram) {
+                env->strict->one_shot = true;
+            }
+        }
+    }
+    qemu_mutex_unlock(&lock);
+    if (watch) {
+        /* Takes the page to the slow path; nobody draws from it, so nobody misses this mark. */
+        cpu_physical_memory_test_and_clear_dirty(page->ram, TARGET_PAGE_SIZE, DIRTY_MEMORY_VGA);
+    }
+}
+
+static void drop_work(CPUState *cs, run_on_cpu_data data)
+{
+    tlb_flush(cs);
+}
+
+static void drop_soft_tlbs(CPUState *self, uint32_t harts)
+{
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        if (cs == self) {
+            tlb_drop_in_access(cs);
+        } else if (harts & (1u << cs->cpu_index)) {
+            async_run_on_cpu(cs, drop_work, RUN_ON_CPU_NULL);
+        }
+    }
+}
+
+static bool note_table_write(CPUState *cpu, ram_addr_t addr, unsigned size)
+{
+    StrictHart *hart = cpu_env(cpu)->strict;
+    uint32_t first = (addr & ~TARGET_PAGE_MASK) / 8, harts = 0;
+    TablePage *page;
+    bool keep = false;
+
+    qemu_mutex_lock(&lock);
+    if (hart) {
+        hart->writing = STRICT_NONE;
+    }
+    page = g_hash_table_lookup(page_by_ram, (gpointer)(uintptr_t)(addr >> TARGET_PAGE_BITS));
+    if (page && page->watched) {
+        uint32_t end = MIN(512, first + DIV_ROUND_UP((addr & 7) + size, 8));
+
+        keep = ++page->idle_writes <= IDLE_WRITES;
+        page->watched = keep;
+        if (hart) {
+            hart->writing = addr & ~(ram_addr_t)7;
+        }
+        if (page->epoch == epoch && (!keep || find_next_bit(page->used, end, first) < end)) {
+            epoch++;
+            harts = walkers;
+            walkers = 0;
+        }
+    }
+    qemu_mutex_unlock(&lock);
+    if (harts) {
+        drop_soft_tlbs(cpu, harts);
+    }
+    return keep;
+}
+
+static void note_code_write(ram_addr_t addr, uint64_t size)
+{
+    uint64_t last = (addr + size - 1) >> TARGET_PAGE_BITS;
+
+    if (qatomic_read(&written) == NULL) {
+        return;
+    }
+    for (uint64_t page = addr >> TARGET_PAGE_BITS; page <= last && page < nr_written; page++) {
+        qatomic_set(&written[page], qatomic_read(&code_epoch));
+    }
+}
+
+bool strict_note_write(CPUState *cpu, ram_addr_t addr, unsigned size)
+{
+    if (strict_icache_on) {
+        note_code_write(addr, size);
+    }
+    return strict_tlb_on && note_table_write(cpu, addr, size);
+}
+
+void strict_note_dma(ram_addr_t addr, uint64_t length)
+{
+    if (strict_icache_on && length) {
+        note_code_write(addr, length);
+    }
+}
+
+bool strict_page_closed(ram_addr_t addr)
+{
+    uint64_t page = addr >> TARGET_PAGE_BITS;
+
+    return strict_icache_on && written && page < nr_written &&
+           qatomic_read(&written[page]) != qatomic_read(&code_epoch);
+}
+
+/* What was written before the harts ran needs no fence: nothing is noted until the first fetch. */
+static void code_start(void)
+{
+    RAMBlock *block;
+
+    RCU_READ_LOCK_GUARD();
+    qemu_mutex_lock(&lock);
+    if (!written) {
+        RAMBLOCK_FOREACH(block) {
+            nr_written = MAX(nr_written, (block->offset + block->max_length) >> TARGET_PAGE_BITS);
+        }
+        qatomic_store_release(&written, g_new0(uint32_t, nr_written));
+    }
+    qemu_mutex_unlock(&lock);
+}
+
+void strict_note_fetch(CPUState *cpu, vaddr pc, ram_addr_t addr)
+{
+    CPURISCVState *env = cpu_env(cpu);
+    StrictHart *hart = env->strict;
+    uint64_t page = addr >> TARGET_PAGE_BITS;
+
+    if (!hart || !riscv_cpu_cfg(env)->strict_icache) {
+        return;
+    }
+    if (!written) {
+        code_start();
+    }
+    if (!hart->fenced) {
+        hart->fenced = qatomic_fetch_inc(&code_epoch) + 1;
+    }
+    if (page >= nr_written || qatomic_read(&written[page]) < hart->fenced) {
+        return;
+    }
+    strict_report_begin();
+    fprintf(stderr, "\nstrict: code of a page that was written since this hart's last fence.i\n"
+            "  hart " TARGET_FMT_ld " pc 0x%" VADDR_PRIx ", RAM offset 0x" RAM_ADDR_FMT
+            ", privilege %d, satp 0x" TARGET_FMT_lx "\n",
+            env->mhartid, pc, addr, (int)env->priv, env->satp);
+    strict_report_end(env);
+}
+
+void strict_fence_i(CPURISCVState *env)
+{
+    strict_log(env, "fence.i", 0, 0, 0);
+    env->strict->fenced = qatomic_fetch_inc(&code_epoch) + 1;
+    drop_soft_tlbs(env_cpu(env), -1);
+}
