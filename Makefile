@@ -47,6 +47,7 @@ include flash/kernel.mk
 include flash/guest.mk
 -include $(wildcard user/user.mk)
 -include $(wildcard test/unit/unit.mk)
+-include $(wildcard test/bench/bench.mk)
 -include test/qemu/machine.mk
 
 all: $(image)
@@ -142,6 +143,8 @@ help:
 	@echo 'make debug          the same, halted at entry, with gdb attached'
 	@echo 'make test           all tests but the slow ones;  make test-full: all of them'
 	@echo 'make machine        build the strict QEMU;  make test-machine: its own tests'
+	@echo 'make bench          what operations cost, on Vireo and on Linux (FILTER=futex, BASE=results.json)'
+	@echo 'make profile BENCH=calls/getppid   where they cost it, as a flame graph'
 	@echo 'make check          format, layers, shell scripts, static analysis'
 	@echo 'make clean          remove $(BUILD)/'
 	@echo

@@ -32,7 +32,7 @@ class Machine:
     """A virtual board. An argument left out is what the environment says, else the board's."""
 
     def __init__(self, board=None, boot=None, smp=None, mem=None, cpu=None, append=None,
-                 initrd=None, kernel=None, bios=None, disk=None, extra=()):
+                 initrd=None, kernel=None, bios=None, disk=None, rng=True, extra=()):
         env = os.environ.get
         self.board = board or env("BOARD") or "qemu-virt"
         self.out = os.path.join(TOP, env("BUILD") or "build", self.board)
@@ -57,6 +57,7 @@ class Machine:
         self.disk = disk or env("DISK")
         if self.boot == "uboot":
             self.disk = disk or os.path.join(self.out, "disk.img")
+        self.rng = rng
         self.extra = list(extra)
 
     def boot_kernel(self):
@@ -69,8 +70,9 @@ class Machine:
     def devices(self):
         """Arguments besides machine, memory, firmware and kernel."""
         args = ["-smp", str(self.smp), "-no-reboot",
-                "-device", "virtio-rng-device",
                 "-global", "virtio-mmio.force-legacy=false"]
+        if self.rng:
+            args += ["-device", "virtio-rng-device"]
         if self.boot != "uboot" and self.initrd:
             args += ["-initrd", self.initrd]
         if self.dtb:

@@ -15,8 +15,9 @@ packages_of() {
     test) echo gcc libc6-dev libcmocka-dev python3-pytest python3-labgrid python3-libfdt device-tree-compiler \
         libc6-dev-riscv64-cross ;;
     machine) echo gcc libc6-dev ninja-build pkg-config patch python3 libglib2.0-dev libfdt-dev libslirp-dev ;;
+    bench) echo python3-matplotlib ;;
     check) echo clang-format clang-tidy cppcheck shellcheck ;;
-    *) echo "setup: unknown group '$1' (build clang run uboot dts debug user test machine check)" >&2; return 1 ;;
+    *) echo "setup: unknown group '$1' (build clang run uboot dts debug user test machine bench check)" >&2; return 1 ;;
     esac
 }
 

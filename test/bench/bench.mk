@@ -1,0 +1,18 @@
+.PHONY: bench profile
+
+# Vireo and Debian's Linux side by side; FILTER= names a part, BASE= an earlier results.json.
+FILTER  ?=
+BASE    ?=
+HARTS   ?= 2,4
+BENCH   ?=
+KERNEL  ?= vireo
+bench_py = BUILD=$(BUILD) BOARD=$(BOARD) /usr/bin/python3 test/bench/
+
+bench: $(image) $(test_files)
+	@flash/setup.sh run test bench
+	@$(bench_py)bench.py --filter '$(FILTER)' --harts '$(HARTS)' $(if $(BASE),--base '$(BASE)')
+
+profile: $(image) $(test_files)
+	@[ -n '$(BENCH)' ] || { echo 'profile: BENCH=name, as make bench prints it (KERNEL=linux for Linux)'; exit 1; }
+	@flash/setup.sh run test
+	@$(bench_py)flame.py '$(BENCH)' '$(KERNEL)'

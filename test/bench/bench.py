@@ -1,0 +1,189 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""bench.py [--filter RE] [--base FILE] [--harts LIST] [--commit]: Vireo and Linux side by side.
+
+make bench calls it. It boots both kernels with the same archive, prints a table, and writes
+build/bench/results.json, RESULTS.md and results.svg; --commit puts the last two beside this file."""
+
+import argparse
+import datetime
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import guest
+import report
+from guest import OUT, Guest, GuestError, Row, images
+
+SMOKE_SECONDS = 60
+BOOT_ROWS = ("boot/to-init", "boot/to-shell", "usage/kernel-after-boot")
+DISK = re.compile("disk-")
+
+
+def progress(text):
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+    else:
+        sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def run_rows(kernel, mode, names, initrd, **options):
+    """A Row for each of names. A guest that gets stuck or ends is booted again behind the row at fault."""
+    rows, after = {}, ""
+    where = f"{kernel}, {options.get('smp', 1)} hart{'s' if options.get('smp', 1) > 1 else ''}"
+    filter_ = options.pop("filter_")
+    while True:
+        done = len(rows)
+        try:
+            for line in Guest(guest.kernel_path(kernel), mode, initrd, filter_=filter_, after=after, **options).lines():
+                row = guest.parse(line)
+                if row and row.name in names:
+                    rows[row.name] = row
+                    progress(f"{where}: {len(rows)} of {len(names)}: {row.name}")
+                elif line.startswith("@error"):
+                    progress(f"{where}: {line}\n")
+            break
+        except GuestError as error:
+            left = [name for name in names if name not in rows]
+            if not left or (len(rows) == done and not after and done == 0 and not options.get("smp")):
+                raise
+            after = left[0]
+            rows[after] = Row(after, note="failed: " + str(error).split("\n", maxsplit=1)[0])
+            progress(f"{where}: {after}: {error}\n")
+            if len(left) == 1:
+                break
+    return [rows.get(name, Row(name, note="failed: no line")) for name in names]
+
+
+def boot_rows(kernel, initrd, entry):
+    """How long it takes to /init and to a shell, and what the kernel keeps for itself then."""
+    found = {}
+    for line in Guest(guest.kernel_path(kernel), "boot", initrd, mem="512M").lines(120):
+        match = re.match(r"@boot (\S+) (\d+)", line)
+        if match:
+            found[match.group(1)] = int(match.group(2))
+    return [Row(BOOT_ROWS[0], (found["init"] - entry) * 100, "instructions"),
+            Row(BOOT_ROWS[1], (found["shell"] - entry) * 100, "instructions"),
+            Row(BOOT_ROWS[2], 512 * 1024 - found["free-or-users-kib"], "KiB")]
+
+
+def smoke():
+    """Every benchmark runs on Vireo for a few operations: the problems, one a line."""
+    guest.build()
+    problems, seen = [], set()
+    for line in Guest(guest.kernel_path("vireo"), "smoke", guest.archive(), disk=disk()).lines(SMOKE_SECONDS):
+        row = guest.parse(line)
+        if row:
+            seen.add(row.name)
+            if row.note and not row.note.startswith("missing"):
+                problems.append(f"{row.name}: {row.note}")
+    return problems + [f"{name}: no line" for name in (b.name for b in guest.benches()) if name not in seen]
+
+
+def disk():
+    """16 MiB of a pattern, which no kernel takes for partitions."""
+    path = os.path.join(OUT, "disk.img")
+    if not os.path.exists(path):
+        with open(path, "wb") as file:
+            file.write(bytes(range(1, 251)) * (16 * 1024 * 1024 // 250 + 1))
+            file.truncate(16 * 1024 * 1024)
+    return path
+
+
+def output(*argv):
+    return subprocess.run(argv, capture_output=True, text=True, check=True, cwd=images.TOP).stdout.strip()
+
+
+def about():
+    """Which versions the figures are of."""
+    cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo", encoding="utf-8").read())
+    return {
+        "Vireo": output("git", "describe", "--always", "--dirty", "--abbrev=12"),
+        "Linux": "Debian " + os.path.basename(images.linux()).replace("vmlinux", "linux"),
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": "QEMU virt, rv64, 1 hart under -icount shift=0,sleep=off; by the clock: without icount",
+        "QEMU": output("qemu-system-riscv64", "--version").split("\n")[0],
+        "firmware": os.path.basename(images.one(os.path.join(images.CACHE, "packages/opensbi_*.deb"))),
+        "compiler": output("riscv64-linux-gnu-gcc", "--version").split("\n")[0],
+        "C library": "glibc " + output("dpkg-query", "-W", "-f", "${Version}", "libc6-dev-riscv64-cross"),
+        "host": f"{cpu.group(1) if cpu else os.uname().machine}, {os.cpu_count()} cores, Linux {os.uname().release}",
+    }
+
+
+def side(kernel, initrd, wanted, entry, harts):
+    """All rows of one kernel. What could disturb others, or be disturbed, has a guest of its own."""
+    found = []
+    if entry is not None:
+        found += [r for r in boot_rows(kernel, initrd, entry) if wanted(r.name)]
+    chosen = [b for b in guest.benches() if wanted(b.name)]
+    exact = [b.name for b in chosen if not b.by_clock]
+    usage = [name for name in exact if name.startswith("usage/")]
+    disks = [name for name in exact if DISK.search(name)]
+    rest = [name for name in exact if name not in usage + disks]
+    for name in usage:
+        found += run_rows(kernel, "instructions", [name], initrd, filter_=f"^{name}$")
+    if rest:
+        found += run_rows(kernel, "instructions", rest, initrd, filter_=wanted.__self__.pattern)
+    if disks:
+        found += run_rows(kernel, "instructions", disks, initrd, disk=disk(), filter_="disk-")
+    several = [b.name for b in chosen if b.several]
+    for smp in harts if several else []:
+        rows = run_rows(kernel, "clock", several, initrd, smp=smp, disk=disk(), filter_=wanted.__self__.pattern)
+        found += [Row(f"{r.name}@{smp}", r.value, r.unit, r.note) for r in rows]
+    return found
+
+
+def measure(filter_, harts):
+    initrd = guest.archive()
+    wanted = re.compile(filter_).search
+    entry = guest.entry_ticks(initrd) if any(map(wanted, BOOT_ROWS)) else None
+    vireo, linux = (side(kernel, initrd, wanted, entry, harts) for kernel in ("vireo", "linux"))
+    progress("")
+    order = list(dict.fromkeys(report.family(r.name) for r in vireo))
+    return sorted(report.merge(vireo, linux), key=lambda r: order.index(report.family(r["name"])))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--filter", default=".")
+    parser.add_argument("--base")
+    parser.add_argument("--harts", default="2,4")
+    parser.add_argument("--commit", action="store_true")
+    args = parser.parse_args()
+    try:
+        with open(args.base, encoding="utf-8") if args.base else open(os.devnull, encoding="utf-8") as file:
+            base = json.load(file)["rows"] if args.base else None
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"bench: no results in {args.base}: {error}")
+    guest.build()
+    harts = [int(n) for n in args.harts.split(",") if n]
+    rows = measure(args.filter or ".", harts)
+    if not rows:
+        sys.exit(f"bench: no benchmark's name matches {args.filter}")
+    results = {**report.summary(rows), "rows": rows, "about": about()}
+    with open(os.path.join(OUT, "results.json"), "w", encoding="utf-8") as file:
+        json.dump(results, file, indent=1)
+    with open(os.path.join(OUT, "RESULTS.md"), "w", encoding="utf-8") as file:
+        file.write(report.markdown(results))
+    import chart  # late: what needs no picture runs without matplotlib
+    chart.draw(results, os.path.join(OUT, "results.svg"))
+    if args.commit:
+        for name in ("RESULTS.md", "results.svg"):
+            shutil.copy(os.path.join(OUT, name), guest.HERE)
+    print(report.text(results))
+    if base is not None:
+        lines = report.moved([r for r in base if re.search(args.filter or ".", r["name"])], rows)
+        print("\n".join(["", f"against {args.base}: {len(lines)} rows moved by more than {report.MOVED:.0%}"] + lines))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (GuestError, images.Missing) as failure:
+        sys.exit(f"bench: {failure}")
+    except KeyboardInterrupt:
+        sys.exit("bench: interrupted")
