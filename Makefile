@@ -66,12 +66,12 @@ pytest = PYTHONPATH=flash BUILD=$(BUILD) BOARD=$(BOARD) /usr/bin/python3 -m pyte
 
 # Host tests first, then guests.
 test:
-	@flash/setup.sh run uboot test
+	@flash/setup.sh run uboot debug test
 	@$(MAKE) unit $(image) $(test_files)
 	@$(pytest) -m 'not slow' $(PYTEST)
 
 test-full:
-	@flash/setup.sh clang run uboot test
+	@flash/setup.sh clang run uboot debug test
 	@$(MAKE) unit $(image) $(test_files)
 	@$(pytest) $(PYTEST)
 
