@@ -12,7 +12,7 @@
 struct cmdline cmdline = {.loglevel = -1, .maxcpus = NR_CPUS_MAX};
 
 static char words[sizeof(cmdline.text)]; // cut in place
-static unsigned int nr_argv = 1, nr_envp;
+static unsigned int nr_argv = 1, nr_envp, nr_dropped;
 
 static bool parse_number(const char *name, const char *value, unsigned long max, unsigned long *n)
 {
@@ -80,10 +80,11 @@ static const struct {
 
 static void add_word(const char **list, unsigned int *nr, unsigned int max, const char *word)
 {
-    if (*nr + 1 < max)
+    if (*nr + 1 < max) {
         list[(*nr)++] = word;
-    else
-        log_warn("command line: too many words for init, \"%s\" is dropped", word);
+    } else if (nr_dropped++ == 0) {
+        log_warn("command line: too many words for init, dropped from \"%s\" on", word);
+    }
 }
 
 static void take_word(char *word)
@@ -99,7 +100,8 @@ static void take_word(char *word)
             known[i].take(value ? value + 1 : "");
         return;
     }
-    log_info("command line: \"%s\" is unknown here, passed to init", word);
+    if (nr_dropped == 0)
+        log_info("command line: \"%s\" is unknown here, passed to init", word);
     if (value)
         add_word(cmdline.init_envp, &nr_envp, ARRAY_SIZE(cmdline.init_envp), word);
     else

@@ -80,6 +80,16 @@ static void boot_clock_and_harts(const void *fdt)
              cpu_boot_hart(), hz, sbi->spec_major, sbi->spec_minor);
 }
 
+static int boot_find_kernel(void *found, paddr_t base, uint64_t size, const char *name)
+{
+    paddr_t start, end;
+
+    kernel_image_range(&start, &end);
+    if (start >= base && end <= base + size)
+        *(bool *)found = true;
+    return 0;
+}
+
 static int boot_map_range(void *unused, paddr_t base, uint64_t size, const char *name)
 {
     mmu_map_ram(ALIGN_UP(base, PAGE_SIZE), ALIGN_DOWN(base + size, PAGE_SIZE));
@@ -88,6 +98,10 @@ static int boot_map_range(void *unused, paddr_t base, uint64_t size, const char 
 
 static void boot_memory(const void *fdt, paddr_t fdt_base)
 {
+    bool found = false;
+    dt_for_each_memory(fdt, boot_find_kernel, &found);
+    if (!found)
+        panic("the device tree has no memory where the kernel lies: is it this machine's?");
     page_early_init(fdt, fdt_base);
     mmu_init(page_early_alloc);
     dt_for_each_memory(fdt, boot_map_range, NULL);

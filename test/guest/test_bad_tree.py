@@ -9,6 +9,8 @@ from harness.devicetree import Tree
 ALL = ["shell", "rescue"]
 CPUS = [f"/cpus/cpu@{n}" for n in range(2)]
 SERIAL = "/soc/serial@10000000"
+# OpenSBI draws lots which hart boots: it may be the one that can't be used.
+BOOT_OR_ONE = r"harts: 1 usable|the boot hart, 1, isn't among the 1 harts"
 
 
 def each(paths, change):
@@ -47,8 +49,8 @@ CASES = {
     "no timebase-frequency": (lacking(["/cpus"], "timebase-frequency"), ["panic"], r"timebase"),
     "timebase-frequency 0": (lambda t: t.set("/cpus", "timebase-frequency", b"\0\0\0\0"), ["panic"], r"timebase"),
     "no mmu-type on any hart": (lacking(CPUS, "mmu-type"), ["panic"], r"mmu-type"),
-    "no mmu-type on hart 1": (lacking(CPUS[1:], "mmu-type"), ["shell"], r"harts: 1 "),
-    "hart 1 disabled": (lambda t: t.set(CPUS[1], "status", b"disabled\0"), ["shell"], r"harts: 1 "),
+    "no mmu-type on hart 1": (lacking(CPUS[1:], "mmu-type"), ["shell", "panic"], BOOT_OR_ONE),
+    "hart 1 disabled": (lambda t: t.set(CPUS[1], "status", b"disabled\0"), ["shell", "panic"], BOOT_OR_ONE),
     "no isa string": (lacking(CPUS, "riscv,isa"), ["shell", "panic"], r""),
     "isa extensions in the new form": (
         each(CPUS, lambda t, p: (t.drop(p, "riscv,isa"),
@@ -64,7 +66,7 @@ CASES = {
     "no chosen/stdout-path": (lacking(["/chosen"], "stdout-path"), ["shell"], r""),
     "no chosen/rng-seed": (lacking(["/chosen"], "rng-seed"), ["shell"], r""),
     "uart without reg": (lacking([SERIAL], "reg"), ["console", "panic"], r"uart|serial|ns16550|console"),
-    "uart without interrupts": (lacking([SERIAL], "interrupts"), ["shell", "console", "panic"], r"uart|serial|ns16550"),
+    "uart without interrupts": (lacking([SERIAL], "interrupts"), ["shell"], r"ttyS0: no interrupt"),
     "uart without clock-frequency": (lacking([SERIAL], "clock-frequency"), ["shell"], r""),
     "no uart at all": (lambda t: t.drop_node(SERIAL), ["console", "panic"], r"console"),
     "no wall clock": (lacking_nodes("google,goldfish-rtc"), ["shell"], r""),

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 static unsigned long seed;
+static char own_path[4096]; // Linux has no /proc/self/exe once the first thread has ended
 
 static unsigned int dice(unsigned int sides)
 {
@@ -59,7 +60,7 @@ static void on_usr1(int number)
 
 __attribute__((noreturn)) static void *last_act(void *argument)
 {
-    static char *const args[] = {"/proc/self/exe", "--ended-by-exec", NULL};
+    static char *const args[] = {own_path, "--ended-by-exec", NULL};
     long kind = (long)argument;
     usleep(dice(2000));
     switch (kind) {
@@ -85,6 +86,7 @@ static void victim(unsigned long start)
 {
     pthread_t thread;
     seed = start;
+    CHECK(readlink("/proc/self/exe", own_path, sizeof(own_path) - 1) > 0);
     signal(SIGUSR1, on_usr1);
     unsigned int workers = dice(5);
     for (unsigned int i = 0; i < workers; i++)
