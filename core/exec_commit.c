@@ -74,7 +74,7 @@ static int become_single(struct process *p, struct thread *t)
 
 static void enter_map(struct process *p, struct thread *t, struct vm_map *map)
 {
-    exit_release_user_memory(t);
+    exit_release_user_memory(t, true);
     struct vm_map *old = p->map;
     spin_lock(&p->lock);
     if (old)

@@ -3,95 +3,10 @@
 //
 // A thread gives up what only it has and leaves its process's list; the last one then gives up what
 // the process has, hands its children to init or the nearest subreaper, and leaves a zombie.
-#include <arch/uaccess.h>
 #include <core/process.h>
-#include <errno.h>
-#include <linux/futex.h>
-#include <sync/futex.h>
 
 #include "process_priv.h"
 #include "signal_priv.h"
-
-#define ROBUST_LIST_MAX 2048
-
-static void wake_word(struct vm_map *map, vaddr_t addr)
-{
-    struct futex_key key;
-    struct vm_object *hold = NULL;
-    if (vm_map_futex_key(map, addr, false, &key, &hold) != 0)
-        return;
-    (void)futex_wake(&key, 1, FUTEX_BITSET_MATCH_ANY);
-    if (hold)
-        vm_object_put(hold);
-}
-
-// Mark a futex whose owner dies, and wake one who waits (set_robust_list(2)). False: give up.
-static bool robust_release(struct vm_map *map, vaddr_t addr, pid_t tid, bool pending)
-{
-    uint32_t value, old;
-    if (!IS_ALIGNED(addr, 4))
-        return false;
-    for (;;) {
-        if (user_copy_in(&value, addr, sizeof(value)) != 0)
-            return false;
-        // Unlocked but not yet woken: the owner died between the two.
-        if (pending && value == 0) {
-            wake_word(map, addr);
-            return true;
-        }
-        if ((value & FUTEX_TID_MASK) != (uint32_t)tid)
-            return true;
-        uint32_t new = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
-        int result = user_cmpxchg_u32_nofault(addr, value, new, &old);
-        if (result == 0)
-            break;
-        if (result < 0 && vm_map_fault(map, addr, VM_ACCESS_WRITE).signal != 0)
-            return false;
-    }
-    if (value & FUTEX_WAITERS)
-        wake_word(map, addr);
-    return true;
-}
-
-static void robust_walk(struct vm_map *map, struct thread *t)
-{
-    struct robust_list_head head;
-    vaddr_t list = t->robust_list;
-    if (user_copy_in(&head, list, sizeof(head)) != 0)
-        return;
-    vaddr_t pending = (vaddr_t)head.list_op_pending & ~1UL;
-    vaddr_t entry = (vaddr_t)head.list.next;
-    for (unsigned int i = 0; i < ROBUST_LIST_MAX && (entry & ~1UL) != list; i++) {
-        vaddr_t node = entry & ~1UL, next;
-        // Read on before the entry is released: its memory may go with it.
-        int err = user_copy_in(&next, node, sizeof(next));
-        if (node != pending &&
-            !robust_release(map, node + (vaddr_t)head.futex_offset, t->tid, false))
-            return;
-        if (err != 0)
-            return;
-        entry = next;
-        sched_relax();
-    }
-    if (pending)
-        (void)robust_release(map, pending + (vaddr_t)head.futex_offset, t->tid, true);
-}
-
-void exit_release_user_memory(struct thread *t)
-{
-    struct vm_map *map = t->process->map;
-    if (!map)
-        return;
-    if (t->robust_list)
-        robust_walk(map, t);
-    t->robust_list = 0;
-    if (t->clear_child_tid && (t->process->nr_threads > 1 || atomic_load(&map->refs.count) > 1)) {
-        const uint32_t zero = 0;
-        if (user_copy_out(t->clear_child_tid, &zero, sizeof(zero)) == 0)
-            wake_word(map, t->clear_child_tid);
-    }
-    t->clear_child_tid = 0;
-}
 
 void process_drop_map(struct process *p)
 {
@@ -260,7 +175,7 @@ void process_exit_thread(int status)
     struct thread *t = thread_self();
     struct process *p = t->process;
     ASSERT(p != kernel_process);
-    exit_release_user_memory(t);
+    exit_release_user_memory(t, false);
     if (leave_process(t, p, status))
         end_process(p);
     else

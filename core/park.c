@@ -37,7 +37,27 @@ void port_thread_put(struct thread *t)
 
 int port_thread_rt_priority(const struct thread *t)
 {
-    return t->sched.rt_priority;
+    return atomic_load(&t->sched.set_priority);
+}
+
+void port_thread_boost(struct thread *t, int rt_priority)
+{
+    sched_boost(t, rt_priority);
+}
+
+struct pi_thread *port_thread_pi(struct thread *t)
+{
+    return &t->pi;
+}
+
+pid_t port_thread_tid(const struct thread *t)
+{
+    return t->tid;
+}
+
+struct thread *port_thread_find(pid_t tid)
+{
+    return thread_find(tid);
 }
 
 // Acquire: what the waker wrote before he set the bit is seen by whoever took it.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What arch/riscv asks of core (arch/port.h) about traps and memory. System calls: syscall.c;
-// timer: timer.c; interrupts: irq.c, sched.c; boot: main.c.
+// What arch/riscv asks of core (arch/port.h) about traps and memory, and sync about faults. System
+// calls: syscall.c; timer: timer.c; interrupts: irq.c, sched.c; boot: main.c.
 #include <arch/csr.h>
 #include <arch/port.h>
 #include <arch/thread.h>
@@ -12,6 +12,7 @@
 #include <lib/atomic.h>
 #include <mm/slab.h>
 #include <mm/vm_map.h>
+#include <sync/port.h>
 
 static struct vm_fault_result fault_resolve(vaddr_t addr, enum vm_access access)
 {
@@ -42,6 +43,12 @@ int port_uaccess_fault(vaddr_t addr, enum vm_access access)
         r = fault_resolve(addr, access);
     }
     return r.signal == 0 ? 0 : -EFAULT;
+}
+
+int port_user_fault_in(vaddr_t addr, bool write)
+{
+    return addr < USER_END ? port_uaccess_fault(addr, write ? VM_ACCESS_WRITE : VM_ACCESS_READ)
+                           : -EFAULT;
 }
 
 void port_user_exception(struct trap_frame *frame)

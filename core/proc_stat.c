@@ -74,7 +74,7 @@ static void collect_thread(struct snapshot *s, struct process *p, uint64_t key)
     memcpy(s->name, t->name, sizeof(s->name));
     s->state = thread_state_letter(t);
     s->policy = t->sched.policy;
-    s->rt_priority = t->sched.rt_priority;
+    s->rt_priority = t->sched.set_priority;
     s->nice = t->sched.nice;
     s->cpu = t->sched.cpu;
     s->affinity = t->sched.affinity;

@@ -42,8 +42,9 @@ void process_usage_add(struct process_usage *to, const struct process_usage *fro
 struct rusage;
 void process_usage_to_rusage(const struct process_usage *usage, struct rusage *r);
 
-// The calling thread's robust futexes and clear_child_tid, while its map is still there.
-void exit_release_user_memory(struct thread *t);
+// robust.c: the calling thread's robust futexes, locks and clear_child_tid, while its map is still
+// there. It exits, or becomes another program.
+void exit_release_user_memory(struct thread *t, bool exec);
 // Drop what a process shares or owns; at exit by its last thread, or before it ever ran.
 void process_drop_files(struct process *p);
 // Make the calling hart leave p's map, and drop it.

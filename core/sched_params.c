@@ -48,6 +48,19 @@ static bool sched_change_end(struct run_queue *rq, struct thread *t, bool queued
     return rq->cpu != hart_self()->cpu;
 }
 
+// rt_priority follows from what was set and what is inherited. As sched_change_end().
+static bool sched_change_priority(struct run_queue *rq, struct thread *t, bool queued)
+{
+    bool was_rt = sched_entity_is_rt(&t->sched);
+    t->sched.rt_priority = MAX(t->sched.set_priority, t->sched.boost);
+    t->sched.slice_left_ns = 0;
+    if (was_rt && !sched_entity_is_rt(&t->sched)) { // its virtual time stood still meanwhile
+        sched_queue_leave(&rq->queue, &t->sched);
+        sched_queue_place(&rq->queue, &t->sched, false);
+    }
+    return sched_change_end(rq, t, queued);
+}
+
 int sched_set_policy(struct thread *t, unsigned int policy, int rt_priority)
 {
     bool rt = policy == SCHED_FIFO || policy == SCHED_RR;
@@ -58,21 +71,29 @@ int sched_set_policy(struct thread *t, unsigned int policy, int rt_priority)
     irq_flags_t flags = irq_save();
     struct run_queue *rq = run_queue_lock_of(t);
     bool queued = sched_change_begin(rq, t);
-    bool was_rt = sched_entity_is_rt(&t->sched);
     t->sched.policy = policy;
-    t->sched.rt_priority = rt_priority;
-    t->sched.slice_left_ns = 0;
+    atomic_store(&t->sched.set_priority, rt_priority);
     sched_entity_set_weight(&t->sched);
-    if (was_rt && !rt) { // its virtual time stood still meanwhile
-        sched_queue_leave(&rq->queue, &t->sched);
-        sched_queue_place(&rq->queue, &t->sched, false);
-    }
-    bool notify = sched_change_end(rq, t, queued);
+    bool notify = sched_change_priority(rq, t, queued);
     spin_unlock(&rq->lock);
     if (notify)
         run_queue_notify(rq->cpu);
     irq_restore(flags);
+    pi_thread_priority_changed(t);
     return 0;
+}
+
+void sched_boost(struct thread *t, int boost)
+{
+    irq_flags_t flags = irq_save();
+    struct run_queue *rq = run_queue_lock_of(t);
+    bool queued = sched_change_begin(rq, t);
+    t->sched.boost = boost;
+    bool notify = sched_change_priority(rq, t, queued);
+    spin_unlock(&rq->lock);
+    if (notify)
+        run_queue_notify(rq->cpu);
+    irq_restore(flags);
 }
 
 void sched_set_nice(struct thread *t, int nice)

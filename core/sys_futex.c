@@ -1,165 +1,234 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// futex(2) over sync/futex: makes the key, resolves the fault that the bucket's lock forbids, and
-// turns timeouts into deadlines. Operations of the futex issue that aren't there yet are ENOSYS.
-#include <arch/clock.h>
+// futex(2) over sync/futex: decodes the operation, makes the keys, turns timeouts into deadlines
+// and interruptions into restarts. The calls of futex2: sys_futex2.c; robust lists: robust.c.
 #include <arch/uaccess.h>
 #include <core/process.h>
 #include <core/time.h>
 #include <errno.h>
 #include <linux/futex.h>
-#include <mm/vm_map.h>
-#include <mm/vm_object.h>
-#include <sync/futex.h>
 
+#include "futex_priv.h"
 #include "syscalls_priv.h"
 
-#define ROBUST_HEAD_SIZE 24 // struct robust_list_head
-
-// A key and what keeps it alive.
-struct user_futex {
-    struct futex_key key;
-    struct vm_object *hold;
+struct futex_call { // as futex(2) names its arguments
+    vaddr_t addr;
+    int op, command;
+    uint32_t value;
+    unsigned long value2;
+    vaddr_t addr2;
+    uint32_t value3;
+    struct futex_deadline deadline;
 };
 
-static int futex_get(struct user_futex *f, vaddr_t addr, int op)
+int futex_key_of(vaddr_t addr, bool private, enum vm_access access, struct futex_key *key)
 {
-    f->hold = NULL;
-    return vm_map_futex_key(process_self()->map, addr, op & FUTEX_PRIVATE_FLAG, &f->key, &f->hold);
+    struct vm_map *map = process_self()->map;
+    return private ? vm_futex_key_private(map, addr, key)
+                   : vm_futex_key_shared(map, addr, access, key);
 }
 
-static void futex_put(struct user_futex *f)
+static int futex_get(const struct futex_call *c, vaddr_t addr, enum vm_access access,
+                     struct futex_key *key)
 {
-    if (f->hold)
-        vm_object_put(f->hold);
+    return futex_key_of(addr, c->op & FUTEX_PRIVATE_FLAG, access, key);
 }
 
-// The word wasn't there under the bucket's lock: bring it in. 0: try again.
-static int futex_fault_in(vaddr_t addr)
+// The keys of both words.
+static int futex_get_two(const struct futex_call *c, enum vm_access access2,
+                         struct futex_key key[2])
 {
-    uint32_t word;
-    return user_copy_in(&word, addr, sizeof(word));
-}
-
-static long futex_do_wait(vaddr_t addr, int op, uint32_t expected, uint32_t bitset,
-                          uint64_t deadline_ns)
-{
-    struct user_futex f;
-    int err = futex_get(&f, addr, op);
+    int err = futex_get(c, c->addr, VM_ACCESS_READ, &key[0]);
     if (err != 0)
         return err;
-    do
-        err = futex_wait(&f.key, addr, expected, bitset, deadline_ns);
-    while (err == -EFAULT && (err = futex_fault_in(addr)) == 0);
-    futex_put(&f);
+    err = futex_get(c, c->addr2, access2, &key[1]);
+    if (err != 0)
+        futex_key_put(&key[0]);
     return err;
 }
 
+static void futex_put_two(struct futex_key key[2])
+{
+    futex_key_put(&key[0]);
+    futex_key_put(&key[1]);
+}
+
+static long futex_wait_until(vaddr_t addr, bool private, uint32_t expected, uint32_t bitset,
+                             struct futex_deadline deadline)
+{
+    struct futex_key key;
+    int err = futex_key_of(addr, private, VM_ACCESS_READ, &key);
+    if (err != 0)
+        return err;
+    err = futex_wait(&key, addr, expected, bitset, deadline);
+    futex_key_put(&key);
+    return err;
+}
+
+// A restarted wait keeps its deadline. args: address, private, value, bitset and, above, the clock.
 static long futex_wait_restart(struct restart *r)
 {
-    long err = futex_do_wait(r->args[0], (int)r->args[1], (uint32_t)r->args[2],
-                             (uint32_t)r->args[3], r->deadline_ns);
+    const struct futex_deadline deadline = {.ns = r->deadline_ns, .realtime = r->args[3] >> 32};
+    long err = futex_wait_until(r->args[0], r->args[1] != 0, (uint32_t)r->args[2],
+                                (uint32_t)r->args[3], deadline);
     return err == -EINTR ? -ERESTART_RESTARTBLOCK : err;
 }
 
-// WAIT's timeout is relative, WAIT_BITSET's absolute. A restarted call keeps its deadline.
-static long futex_wait_call(vaddr_t addr, int op, uint32_t expected, vaddr_t timeout,
-                            uint32_t bitset)
+static long futex_call_wait(const struct futex_call *c, uint32_t bitset)
 {
-    if (timeout == 0) {
-        long err = futex_do_wait(addr, op, expected, bitset, TIME_NEVER);
+    bool private = c->op & FUTEX_PRIVATE_FLAG;
+    if (c->deadline.ns == TIME_NEVER) {
+        long err = futex_wait_until(c->addr, private, c->value, bitset, c->deadline);
         return err == -EINTR ? -ERESTARTSYS : err;
     }
-    uint64_t ns;
-    int err = time_read_timespec(timeout, &ns);
-    if (err != 0)
-        return err;
-    if ((op & FUTEX_CMD_MASK) == FUTEX_WAIT) {
-        ns = time_deadline(ns);
-    } else if (op & FUTEX_CLOCK_REALTIME) {
-        uint64_t offset = (uint64_t)clock_realtime_offset();
-        ns = ns > offset ? ns - offset : 0;
-    }
     struct restart *r = &thread_self()->restart;
-    *r = (struct restart){.call = futex_wait_restart,
-                          .deadline_ns = ns,
-                          .args = {addr, (uint64_t)op, expected, bitset}};
+    *r = (struct restart){
+        .call = futex_wait_restart,
+        .deadline_ns = c->deadline.ns,
+        .args = {c->addr, private, c->value, bitset | (uint64_t)c->deadline.realtime << 32}};
     return futex_wait_restart(r);
 }
 
-static long futex_wake_call(vaddr_t addr, int op, int nr, uint32_t bitset)
+static long futex_call_wake(const struct futex_call *c, uint32_t bitset)
 {
-    struct user_futex f;
-    int err = futex_get(&f, addr, op);
+    struct futex_key key;
+    int err = futex_get(c, c->addr, VM_ACCESS_READ, &key);
     if (err != 0)
         return err;
-    err = futex_wake(&f.key, nr, bitset);
-    futex_put(&f);
+    err = futex_wake(&key, (int)c->value, bitset);
+    futex_key_put(&key);
     return err;
 }
 
-static long futex_requeue_call(vaddr_t from, int op, int nr_wake, int nr_requeue, vaddr_t to,
-                               const uint32_t *compare)
+static long futex_call_requeue(const struct futex_call *c, const uint32_t *compare)
 {
-    struct user_futex a, b;
-    int err = futex_get(&a, from, op);
+    struct futex_key key[2];
+    int err = futex_get_two(c, VM_ACCESS_READ, key);
     if (err != 0)
         return err;
-    err = futex_get(&b, to, op);
-    if (err == 0) {
-        do
-            err = futex_requeue(&a.key, &b.key, nr_wake, nr_requeue, from, compare);
-        while (err == -EFAULT && (err = futex_fault_in(from)) == 0);
-        futex_put(&b);
-    }
-    futex_put(&a);
+    err = futex_requeue(&key[0], &key[1], (int)c->value, (int)c->value2, c->addr, compare);
+    futex_put_two(key);
     return err;
+}
+
+static long futex_call_wake_op(const struct futex_call *c)
+{
+    struct futex_key key[2];
+    int err = futex_get_two(c, VM_ACCESS_WRITE, key);
+    if (err != 0)
+        return err;
+    err = futex_wake_op(&key[0], (int)c->value, &key[1], c->addr2, (int)c->value2, c->value3);
+    futex_put_two(key);
+    return err;
+}
+
+// A lock's deadline is absolute: starting over is always right.
+static long futex_restart(int err)
+{
+    return err == -EINTR ? -ERESTARTNOINTR : err;
+}
+
+static long futex_call_lock(const struct futex_call *c)
+{
+    struct futex_key key;
+    int err = futex_get(c, c->addr, VM_ACCESS_WRITE, &key);
+    if (err != 0)
+        return err;
+    if (c->command == FUTEX_UNLOCK_PI)
+        err = futex_unlock_pi(&key, c->addr);
+    else
+        err = futex_lock_pi(&key, c->addr, c->deadline, c->command == FUTEX_TRYLOCK_PI);
+    futex_key_put(&key);
+    return futex_restart(err);
+}
+
+static long futex_call_wait_requeue(const struct futex_call *c)
+{
+    struct futex_key key[2];
+    if (c->addr == c->addr2)
+        return -EINVAL;
+    int err = futex_get_two(c, VM_ACCESS_WRITE, key);
+    if (err != 0)
+        return err;
+    err = futex_wait_requeue_pi(&key[0], c->addr, c->value, &key[1], c->addr2, c->deadline);
+    futex_put_two(key);
+    return futex_restart(err);
+}
+
+static long futex_call_requeue_pi(const struct futex_call *c)
+{
+    struct futex_key key[2];
+    if (c->addr == c->addr2 || c->value != 1)
+        return -EINVAL;
+    int err = futex_get_two(c, VM_ACCESS_WRITE, key);
+    if (err != 0)
+        return err;
+    err = futex_requeue_pi(&key[0], &key[1], (int)c->value2, c->addr, c->value3, c->addr2);
+    futex_put_two(key);
+    return futex_restart(err);
+}
+
+static bool futex_has_timeout(int command)
+{
+    return command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET || command == FUTEX_LOCK_PI ||
+           command == FUTEX_LOCK_PI2 || command == FUTEX_WAIT_REQUEUE_PI;
+}
+
+// WAIT's timeout is relative; LOCK_PI's is of the wall clock, whatever the flag says.
+static int futex_read_timeout(struct futex_call *c, vaddr_t timeout)
+{
+    c->deadline = (struct futex_deadline){.ns = TIME_NEVER};
+    if (timeout == 0 || !futex_has_timeout(c->command))
+        return 0;
+    int err = time_read_timespec(timeout, &c->deadline.ns);
+    if (err != 0)
+        return err;
+    if (c->command == FUTEX_WAIT)
+        c->deadline.ns = time_deadline(c->deadline.ns);
+    c->deadline.realtime = c->command == FUTEX_LOCK_PI || (c->op & FUTEX_CLOCK_REALTIME);
+    return 0;
 }
 
 long sys_futex(vaddr_t addr, int op, uint32_t value, unsigned long arg, vaddr_t addr2,
                uint32_t value3)
 {
-    int command = op & FUTEX_CMD_MASK;
-    if ((op & FUTEX_CLOCK_REALTIME) && command != FUTEX_WAIT_BITSET)
+    struct futex_call c = {.addr = addr,
+                           .op = op,
+                           .command = op & FUTEX_CMD_MASK,
+                           .value = value,
+                           .value2 = arg,
+                           .addr2 = addr2,
+                           .value3 = value3};
+    int err = futex_read_timeout(&c, arg);
+    if (err != 0)
+        return err;
+    if ((op & FUTEX_CLOCK_REALTIME) && c.command != FUTEX_WAIT_BITSET &&
+        c.command != FUTEX_WAIT_REQUEUE_PI && c.command != FUTEX_LOCK_PI2)
         return -ENOSYS;
-    switch (command) {
+    switch (c.command) {
     case FUTEX_WAIT:
-        return futex_wait_call(addr, op, value, arg, FUTEX_BITSET_MATCH_ANY);
+        return futex_call_wait(&c, FUTEX_BITSET_MATCH_ANY);
     case FUTEX_WAIT_BITSET:
-        return futex_wait_call(addr, op, value, arg, value3);
+        return futex_call_wait(&c, value3);
     case FUTEX_WAKE:
-        return futex_wake_call(addr, op, (int)value, FUTEX_BITSET_MATCH_ANY);
+        return futex_call_wake(&c, FUTEX_BITSET_MATCH_ANY);
     case FUTEX_WAKE_BITSET:
-        return futex_wake_call(addr, op, (int)value, value3);
+        return futex_call_wake(&c, value3);
     case FUTEX_REQUEUE:
-        return futex_requeue_call(addr, op, (int)value, (int)arg, addr2, NULL);
+        return futex_call_requeue(&c, NULL);
     case FUTEX_CMP_REQUEUE:
-        return futex_requeue_call(addr, op, (int)value, (int)arg, addr2, &value3);
+        return futex_call_requeue(&c, &c.value3);
+    case FUTEX_WAKE_OP:
+        return futex_call_wake_op(&c);
+    case FUTEX_LOCK_PI:
+    case FUTEX_LOCK_PI2:
+    case FUTEX_TRYLOCK_PI:
+    case FUTEX_UNLOCK_PI:
+        return futex_call_lock(&c);
+    case FUTEX_WAIT_REQUEUE_PI:
+        return futex_call_wait_requeue(&c);
+    case FUTEX_CMP_REQUEUE_PI:
+        return futex_call_requeue_pi(&c);
     default:
         return -ENOSYS;
     }
-}
-
-long sys_set_robust_list(vaddr_t head, size_t size)
-{
-    if (size != ROBUST_HEAD_SIZE)
-        return -EINVAL;
-    thread_self()->robust_list = head;
-    return 0;
-}
-
-long sys_get_robust_list(pid_t tid, vaddr_t head_addr, vaddr_t size_addr)
-{
-    struct thread *t = tid == 0 ? thread_self() : thread_find(tid);
-    if (!t)
-        return -ESRCH;
-    // Another's list tells where its memory is: for its own user only (ptrace(2), access mode).
-    const struct cred *self = thread_self()->cred;
-    uint64_t head = t->robust_list, size = ROBUST_HEAD_SIZE;
-    bool allowed = t->process == process_self() || self->euid == 0;
-    if (tid != 0)
-        thread_put(t);
-    if (!allowed)
-        return -EPERM;
-    int err = user_copy_out(size_addr, &size, sizeof(size));
-    return err != 0 ? err : user_copy_out(head_addr, &head, sizeof(head));
 }

@@ -53,7 +53,7 @@ static int sched_may_set_policy(struct thread *t, unsigned int policy, int rt_pr
     if (cred_has_cap(thread_self()->cred, CAP_SYS_NICE))
         return 0;
     bool raises =
-        rt_priority > t->sched.rt_priority || (rt_priority > 0 && t->sched.policy != policy);
+        rt_priority > t->sched.set_priority || (rt_priority > 0 && t->sched.policy != policy);
     if (raises && (uint64_t)rt_priority > process_limit(t->process, RLIMIT_RTPRIO))
         return -EPERM;
     // Leaving SCHED_IDLE asks for as much as the nice value does.
@@ -118,7 +118,7 @@ long sys_sched_getparam(pid_t tid, vaddr_t param)
     struct thread *t = sched_find(tid);
     if (!t)
         return -ESRCH;
-    int rt_priority = t->sched.rt_priority;
+    int rt_priority = t->sched.set_priority;
     thread_put(t);
     return user_copy_out(param, &rt_priority, sizeof(rt_priority));
 }

@@ -4,6 +4,7 @@
 #include <arch/clock.h>
 #include <arch/uaccess.h>
 #include <core/process.h>
+#include <core/realtime.h>
 #include <core/time.h>
 #include <errno.h>
 #include <linux/capability.h>
@@ -89,7 +90,7 @@ static int time_set(uint64_t ns)
         return -EPERM;
     if (ns == TIME_NEVER || ns < clock_monotonic_ns())
         return -EINVAL; // as Linux: the machine wasn't on before 1970
-    clock_set_realtime(ns);
+    realtime_set(ns);
     return 0;
 }
 
@@ -130,11 +131,12 @@ long sys_settimeofday(vaddr_t tv, vaddr_t tz)
 }
 
 // Until the deadline: 0, or -EINTR.
-static int sleep_until(uint64_t deadline_ns)
+static int sleep_until(uint64_t deadline_ns, bool realtime)
 {
     int err;
     do
-        err = port_park(PARK_INTERRUPTIBLE, deadline_ns);
+        err = realtime ? port_park_realtime(PARK_INTERRUPTIBLE, deadline_ns)
+                       : port_park(PARK_INTERRUPTIBLE, deadline_ns);
     while (err == 0);
     return err == -ETIMEDOUT ? 0 : err;
 }
@@ -142,7 +144,7 @@ static int sleep_until(uint64_t deadline_ns)
 // args[0]: where to write the time that was left, or 0.
 static long sleep_restart(struct restart *r)
 {
-    if (sleep_until(r->deadline_ns) == 0)
+    if (sleep_until(r->deadline_ns, false) == 0)
         return 0;
     uint64_t now = clock_monotonic_ns();
     if (r->args[0] != 0) {
@@ -178,9 +180,5 @@ long sys_clock_nanosleep(int id, int flags, vaddr_t addr, vaddr_t left)
         return err;
     if (!(flags & TIMER_ABSTIME))
         return sleep_relative(ns, left);
-    if (realtime) {
-        uint64_t offset = (uint64_t)clock_realtime_offset();
-        ns = ns > offset ? ns - offset : 0;
-    }
-    return sleep_until(ns) == 0 ? 0 : -ERESTARTNOHAND;
+    return sleep_until(ns, realtime) == 0 ? 0 : -ERESTARTNOHAND;
 }

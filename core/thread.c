@@ -230,14 +230,15 @@ static void thread_inherit(struct thread *t, const struct thread *parent)
 {
     memcpy(t->name, parent->name, sizeof(t->name));
     t->sched.policy = parent->sched.policy;
-    t->sched.rt_priority = parent->sched.rt_priority;
+    t->sched.set_priority = parent->sched.set_priority;
     t->sched.nice = parent->sched.nice;
     t->sched.affinity = parent->sched.affinity;
     if (parent->sched.reset_on_fork) {
         t->sched.policy = SCHED_NORMAL;
-        t->sched.rt_priority = 0;
+        t->sched.set_priority = 0;
         t->sched.nice = MAX(parent->sched.nice, 0);
     }
+    t->sched.rt_priority = t->sched.set_priority; // what the parent inherited isn't handed on
 }
 
 // Not from an idle thread, whose parameters are nobody's.
@@ -268,6 +269,7 @@ static struct thread *thread_allocate(struct process *process, struct cred *cred
     list_init(&t->tid_node);
     list_init(&t->signal.queue.infos);
     timer_init(&t->park_timer, NULL);
+    pi_thread_init(&t->pi, process == kernel_process ? PI_KERNEL : PI_ALIVE);
     t->start_ns = clock_monotonic_ns();
     if (thread_self() == run_queue_self()->idle || process == kernel_process)
         thread_set_defaults(t);

@@ -36,6 +36,16 @@ static void replace_child(struct rb_root *root, struct rb_node *old, struct rb_n
         now->parent = parent;
 }
 
+void rb_replace(struct rb_root *root, struct rb_node *old, struct rb_node *now)
+{
+    *now = *old;
+    replace_child(root, old, now);
+    if (now->left)
+        now->left->parent = now;
+    if (now->right)
+        now->right->parent = now;
+}
+
 static void rotate_left(struct rb_root *root, struct rb_node *n, rb_augment_fn augment)
 {
     struct rb_node *up = n->right;

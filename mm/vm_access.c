@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Kernel access to any map's memory through the linear map (/proc/PID/mem and cmdline,
-// process_vm_readv), and futex keys. The map is read-locked page by page.
+// process_vm_readv). The map is read-locked page by page.
 #include <errno.h>
 #include <lib/assert.h>
 #include <string.h>
-#include <sync/futex.h>
 
 #include "page_priv.h"
 #include "vm_map_priv.h"
@@ -71,29 +70,4 @@ ssize_t vm_map_access(struct vm_map *m, vaddr_t addr, void *buf, size_t size, bo
         done += (size_t)result;
     }
     return done > 0 ? (ssize_t)done : result;
-}
-
-int vm_map_futex_key(struct vm_map *m, vaddr_t addr, bool private, struct futex_key *key,
-                     struct vm_object **hold)
-{
-    *hold = NULL;
-    if (addr % 4 != 0)
-        return -EINVAL;
-    *key = (struct futex_key){
-        .owner = m, .index = ALIGN_DOWN(addr, PAGE_SIZE), .offset = (uint32_t)(addr % PAGE_SIZE)};
-    if (addr >= USER_END)
-        return -EFAULT;
-    if (private)
-        return 0;
-    rwlock_read_lock(&m->lock);
-    const struct vm_region *r = vm_region_find(m, addr);
-    int err = r && r->start <= addr ? 0 : -EFAULT;
-    if (err == 0 && (r->flags & VM_SHARED)) {
-        key->owner = r->object;
-        key->index = vm_region_index(r, addr);
-        vm_object_get(r->object);
-        *hold = r->object;
-    }
-    rwlock_read_unlock(&m->lock);
-    return err;
 }

@@ -1,260 +1,158 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Futexes (futex(2), shared/abi/futex.md): hashed buckets of waiters.
-//
-// A waiter lives on the waiting thread's stack: waiting allocates nothing. It is queued from the
-// comparison in futex_wait() until a waker takes it off and then sets `woken` (release), or until
-// its own thread takes it off. `woken` is the waker's last access to the waiter: from then on its
-// stack may be gone, so the waker holds a reference of the thread until it was unparked.
-//
-// Comparing the word and queueing happen under the bucket's lock, wakes look under the same lock: a
-// waker who changed the word before he looked is seen by the comparison, or sees the waiter.
-// Lock order: two buckets by address; port_unpark (run queues) is called with no bucket locked.
+// Waking, and FUTEX_WAKE_OP with its change of user memory. Whoever is taken from his bucket is
+// woken after the bucket's lock was dropped.
+#include "futex_priv.h"
+
 #include <arch/uaccess.h>
 #include <errno.h>
-#include <lib/assert.h>
-#include <lib/atomic.h>
-#include <sync/futex.h>
-#include <sync/port.h>
-#include <sync/spinlock.h>
+#include <linux/futex.h>
 
-#define NR_BUCKETS (256 * NR_CPUS_MAX)
-#define WAKE_BATCH 16
+#define OP_TRIES 64 // exchanges that others may spoil before the buckets are let go for a while
 
-struct futex_bucket {
-    struct spinlock lock;
-    struct list_node waiters;
-};
-
-struct futex_waiter {
-    struct list_node node;
-    struct thread *thread;
-    struct futex_key key;        // changed by a requeue, under both buckets' locks
-    struct futex_bucket *bucket; // likewise; read without a lock, then checked under it
-    uint32_t bitset;
-    bool woken;
-};
-
-// Threads that were taken off a bucket, to be unparked once it is unlocked.
-struct wake_list {
-    unsigned int nr;
-    struct thread *threads[WAKE_BATCH];
-};
-
-static struct futex_bucket futex_buckets[NR_BUCKETS];
-
-void futex_init(void)
+// Take up to nr waiters of `key` whose bitsets meet `bitset`. How many; -EINVAL: one waits to be
+// moved to a lock.
+static int futex_take_some(struct futex_bucket *b, const struct futex_key *key, int nr,
+                           uint32_t bitset, struct list_node *wake)
 {
-    for (size_t i = 0; i < NR_BUCKETS; i++) {
-        spin_init(&futex_buckets[i].lock);
-        list_init(&futex_buckets[i].waiters);
-    }
-}
-
-static struct futex_bucket *futex_bucket_of(const struct futex_key *key)
-{
-    // Multiplying by an odd number near 2^64/phi spreads nearby words; the top bits are the best.
-    uint64_t h = (uint64_t)key->owner / 16 + key->index * PAGE_SIZE + key->offset / 4;
-    return &futex_buckets[(h * 0x9e3779b97f4a7c15ULL) >> 32 & (NR_BUCKETS - 1)];
-}
-
-static bool futex_key_equal(const struct futex_key *a, const struct futex_key *b)
-{
-    return a->owner == b->owner && a->index == b->index && a->offset == b->offset;
-}
-
-// By real-time priority, then first in, first out. Normal threads pay nothing for the order.
-static void futex_queue_locked(struct futex_bucket *b, struct futex_waiter *w)
-{
-    spin_assert_held(&b->lock);
-    int priority = port_thread_rt_priority(w->thread);
-    struct list_node *pos = &b->waiters;
-    if (unlikely(priority > 0)) {
-        struct futex_waiter *other;
-        list_for_each_entry (other, &b->waiters, node)
-            if (port_thread_rt_priority(other->thread) < priority) {
-                pos = &other->node;
-                break;
-            }
-    }
-    list_insert_before(pos, &w->node);
-    atomic_store(&w->bucket, b);
-}
-
-static void futex_take_locked(struct futex_waiter *w, struct wake_list *wake)
-{
-    struct thread *t = w->thread;
-    port_thread_get(t);
-    list_remove(&w->node);
-    wake->threads[wake->nr++] = t;
-    atomic_store_release(&w->woken, true); // pairs with futex_wait
-}
-
-static void futex_wake_list(struct wake_list *wake)
-{
-    for (unsigned int i = 0; i < wake->nr; i++) {
-        port_unpark(wake->threads[i]);
-        port_thread_put(wake->threads[i]);
-    }
-    wake->nr = 0;
-}
-
-// Leave the queue after a timeout or signal. False: a waker was first.
-static bool futex_cancel(struct futex_waiter *w)
-{
-    for (;;) {
-        struct futex_bucket *b = atomic_load(&w->bucket);
-        spin_lock(&b->lock);
-        if (unlikely(b != w->bucket)) { // requeued meanwhile
-            spin_unlock(&b->lock);
+    struct futex_waiter *w = futex_ring_find(b, key), *next;
+    int taken = 0;
+    if (!w)
+        return 0;
+    const struct futex_waiter *last = futex_ring_last(w);
+    for (bool more = true; more; w = next) {
+        next = futex_ring_next(w);
+        more = w != last;
+        if (unlikely(w->pi_key))
+            return -EINVAL;
+        if ((w->bitset & bitset) == 0)
             continue;
-        }
-        bool queued = !w->woken;
-        if (queued)
-            list_remove(&w->node);
-        spin_unlock(&b->lock);
-        return queued;
+        futex_take(b, w, wake);
+        if (++taken >= nr)
+            break;
     }
+    return taken;
 }
 
-int futex_wait(const struct futex_key *key, vaddr_t addr, uint32_t expected, uint32_t bitset,
-               uint64_t deadline_ns)
+// Nobody was there to be woken; but those who wait for a lock aren't woken this way.
+static int futex_wake_nobody(const struct futex_key *key)
 {
-    if (bitset == 0)
-        return -EINVAL;
-    struct futex_waiter w = {.thread = port_thread_self(), .key = *key, .bitset = bitset};
-    struct futex_bucket *b = futex_bucket_of(key);
-    uint32_t value;
-
-    spin_lock(&b->lock);
-    int err = user_load_u32_nofault(addr, &value);
-    if (err == 0 && value != expected)
-        err = -EAGAIN;
-    if (err != 0) {
-        spin_unlock(&b->lock);
-        return err;
-    }
-    futex_queue_locked(b, &w);
-    spin_unlock(&b->lock);
-
-    while (!atomic_load_acquire(&w.woken)) { // pairs with futex_take_locked
-        err = port_park(PARK_INTERRUPTIBLE, deadline_ns);
-        if (err != 0)
-            return futex_cancel(&w) ? err : 0;
-    }
-    return 0;
+    spin_lock(&futex_pi.lock);
+    int result = pi_leader(key) ? -EINVAL : 0;
+    spin_unlock(&futex_pi.lock);
+    return result;
 }
 
 int futex_wake(const struct futex_key *key, int nr, uint32_t bitset)
 {
     if (bitset == 0)
         return -EINVAL;
-    if (nr < 1)
-        nr = 1; // as Linux does
+    struct list_node wake = LIST_INIT(wake);
     struct futex_bucket *b = futex_bucket_of(key);
-    struct wake_list wake = {.nr = 0};
-    int woken = 0;
-    bool more;
+    futex_lock_one(b);
+    int result = futex_take_some(b, key, nr, bitset, &wake);
+    bool locks = atomic_load(&b->nr_pi) != 0;
+    spin_unlock(&b->lock);
+    futex_wake_taken(&wake);
+    if (unlikely(result == 0 && locks))
+        return futex_wake_nobody(key);
+    return result;
+}
+
+struct futex_op {
+    uint32_t command, compare;
+    int32_t arg, compare_arg;
+};
+
+static int32_t sign_extend_12(uint32_t bits)
+{
+    return (int32_t)(bits << 20) >> 20;
+}
+
+static int futex_op_decode(uint32_t encoded, struct futex_op *op)
+{
+    op->command = encoded >> 28 & 7;
+    op->compare = encoded >> 24 & 0xf;
+    op->arg = sign_extend_12(encoded >> 12 & 0xfff);
+    op->compare_arg = sign_extend_12(encoded & 0xfff);
+    if (encoded >> 28 & FUTEX_OP_OPARG_SHIFT)
+        op->arg = (int32_t)(1U << (op->arg & 31));
+    return op->command > FUTEX_OP_XOR || op->compare > FUTEX_OP_CMP_GE ? -ENOSYS : 0;
+}
+
+static uint32_t futex_op_result(const struct futex_op *op, uint32_t old)
+{
+    uint32_t arg = (uint32_t)op->arg;
+    switch (op->command) {
+    case FUTEX_OP_ADD:
+        return old + arg;
+    case FUTEX_OP_OR:
+        return old | arg;
+    case FUTEX_OP_ANDN:
+        return old & ~arg;
+    case FUTEX_OP_XOR:
+        return old ^ arg;
+    default: // FUTEX_OP_SET
+        return arg;
+    }
+}
+
+static bool futex_op_compares(const struct futex_op *op, uint32_t old)
+{
+    int32_t value = (int32_t)old, arg = op->compare_arg;
+    switch (op->compare) {
+    case FUTEX_OP_CMP_NE:
+        return value != arg;
+    case FUTEX_OP_CMP_LT:
+        return value < arg;
+    case FUTEX_OP_CMP_LE:
+        return value <= arg;
+    case FUTEX_OP_CMP_GT:
+        return value > arg;
+    case FUTEX_OP_CMP_GE:
+        return value >= arg;
+    default: // FUTEX_OP_CMP_EQ
+        return value == arg;
+    }
+}
+
+// Change the word. 0 and what it was; -EFAULT: it isn't there; -EAGAIN: others keep changing it.
+static int futex_op_apply(const struct futex_op *op, vaddr_t addr, uint32_t *old)
+{
+    uint32_t value;
+    int err = user_load_u32_nofault(addr, &value);
+    for (int i = 0; i < OP_TRIES && err == 0; i++) {
+        *old = value;
+        err = user_cmpxchg_u32_nofault(addr, *old, futex_op_result(op, *old), &value);
+        if (err <= 0)
+            return err;
+        err = 0;
+    }
+    return err != 0 ? err : -EAGAIN;
+}
+
+int futex_wake_op(const struct futex_key *key, int nr, const struct futex_key *key2, vaddr_t addr2,
+                  int nr2, uint32_t encoded)
+{
+    struct futex_op op;
+    int err = futex_op_decode(encoded, &op);
+    if (err != 0)
+        return err;
+    struct futex_bucket *a = futex_bucket_of(key), *b = futex_bucket_of(key2);
+    struct list_node wake = LIST_INIT(wake);
+    int woken = 0, woken2 = 0;
     do {
-        more = false;
-        struct futex_waiter *w, *next;
-        spin_lock(&b->lock);
-        list_for_each_entry_safe (w, next, &b->waiters, node) {
-            if (!futex_key_equal(&w->key, key) || (w->bitset & bitset) == 0)
-                continue;
-            if (wake.nr == WAKE_BATCH) {
-                more = true;
-                break;
-            }
-            futex_take_locked(w, &wake);
-            if (++woken == nr)
-                break;
-        }
-        spin_unlock(&b->lock);
-        futex_wake_list(&wake);
-    } while (more);
-    return woken;
-}
-
-static void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b)
-{
-    if (a > b) {
-        struct futex_bucket *t = a;
-        a = b;
-        b = t;
-    }
-    spin_lock(&a->lock);
-    if (a != b)
-        spin_lock(&b->lock);
-}
-
-static void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b)
-{
-    if (a != b)
-        spin_unlock(&b->lock);
-    spin_unlock(&a->lock);
-}
-
-// One pass under both locks: wake until the batch is full, then move the rest. False: the batch
-// filled up before nr_wake was reached, and more may wait.
-static bool futex_requeue_pass(struct futex_bucket *from, struct futex_bucket *to,
-                               const struct futex_key *from_key, const struct futex_key *to_key,
-                               int *nr_wake, int *nr_requeue, struct wake_list *wake)
-{
-    struct list_node moved = LIST_INIT(moved);
-    struct futex_waiter *w, *next;
-    bool done = true;
-    list_for_each_entry_safe (w, next, &from->waiters, node) {
-        if (!futex_key_equal(&w->key, from_key))
-            continue;
-        if (*nr_wake > 0) {
-            if (wake->nr == WAKE_BATCH) {
-                done = false;
-                break;
-            }
-            futex_take_locked(w, wake);
-            (*nr_wake)--;
-        } else if (*nr_requeue > 0) {
-            list_remove(&w->node);
-            list_add_tail(&moved, &w->node);
-            (*nr_requeue)--;
-        } else {
-            break;
-        }
-    }
-    // Collected first: with one bucket for both keys the walk must not meet what it moved.
-    list_for_each_entry_safe (w, next, &moved, node) {
-        list_remove(&w->node);
-        w->key = *to_key;
-        futex_queue_locked(to, w);
-    }
-    return done;
-}
-
-int futex_requeue(const struct futex_key *from, const struct futex_key *to, int nr_wake,
-                  int nr_requeue, vaddr_t addr, const uint32_t *compare)
-{
-    if (nr_wake < 0 || nr_requeue < 0)
-        return -EINVAL;
-    struct futex_bucket *a = futex_bucket_of(from), *b = futex_bucket_of(to);
-    struct wake_list wake = {.nr = 0};
-    int wake_left = nr_wake, requeue_left = nr_requeue;
-    bool first = true, done;
-    do {
+        uint32_t old;
         futex_lock_two(a, b);
-        if (compare && first) {
-            uint32_t value;
-            int err = user_load_u32_nofault(addr, &value);
-            if (err == 0 && value != *compare)
-                err = -EAGAIN;
-            if (err != 0) {
-                futex_unlock_two(a, b);
-                return err;
-            }
+        err = futex_op_apply(&op, addr2, &old);
+        if (err == 0) {
+            woken = futex_take_some(a, key, nr, ~0U, &wake);
+            if (woken >= 0 && futex_op_compares(&op, old))
+                woken2 = futex_take_some(b, key2, nr2, ~0U, &wake);
         }
-        first = false;
-        done = futex_requeue_pass(a, b, from, to, &wake_left, &requeue_left, &wake);
         futex_unlock_two(a, b);
-        futex_wake_list(&wake);
-    } while (!done);
-    return (nr_wake - wake_left) + (nr_requeue - requeue_left);
+    } while (err == -EAGAIN || (err == -EFAULT && (err = port_user_fault_in(addr2, true)) == 0));
+    futex_wake_taken(&wake);
+    if (err != 0 || woken < 0)
+        return err != 0 ? err : woken;
+    return woken2 < 0 ? woken2 : woken + woken2;
 }

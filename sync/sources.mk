@@ -1,5 +1,11 @@
 sources += sync/futex.c
+sources += sync/futex_bucket.c
+sources += sync/futex_pi.c
+sources += sync/futex_requeue.c
+sources += sync/futex_requeue_pi.c
+sources += sync/futex_wait.c
 sources += sync/mutex.c
+sources += sync/pi.c
 sources += sync/rwlock.c
 sources += sync/spinlock.c
 sources += sync/wait_queue.c

@@ -33,7 +33,8 @@ unit_sources_fs/tty_test      := $(unit_fs) fs/poll.c fs/tty.c fs/tty_ldisc.c fs
 tsan_out   := $(unit_out)/tsan
 tsan_flags := -Itest/unit/sync/include \
               $(subst -fsanitize=address$(comma)undefined,-fsanitize=thread -Wno-tsan,$(unit_flags))
-tsan_code  := $(patsubst %.c,$(tsan_out)/%.o,$(filter sync/%,$(sources)) test/unit/sync/sync_host.c)
+tsan_code  := $(patsubst %.c,$(tsan_out)/%.o,$(filter sync/%,$(sources)) \
+                                        lib/rbtree.c test/unit/sync/sync_host.c)
 
 # A TLB and allocators that tell: see host.h.
 unit_wrap  := $(foreach f,page_alloc page_put page_free_last slab_alloc slab_zalloc,-Wl,--wrap=$(f))

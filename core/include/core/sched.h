@@ -14,7 +14,8 @@ struct sched_entity {         // guarded by the lock of the run queue it is on (
     struct rb_node node;      // fair queue
     struct list_node rt_node; // real-time queue
     unsigned int policy;      // SCHED_*
-    int rt_priority;          // 1..99, 0 for normal classes
+    int rt_priority;          // it runs with: 1..99, 0 for normal classes. The larger of
+    int set_priority, boost;  // what was set and what is inherited (sync/pi.h)
     int nice;
     uint32_t weight, weight_inverse;           // of policy and nice; 2^32 / weight
     uint64_t vruntime;                         // weighted ns; relative to its queue's minimum
@@ -50,6 +51,8 @@ void sched_kick(struct thread *t);
 
 // sched_setscheduler(2) and friends, permission checked by the caller. 0 or -EINVAL.
 int sched_set_policy(struct thread *t, unsigned int policy, int rt_priority);
+// Run at real-time priority `boost` at least, whatever the policy. 0: as set. Any context.
+void sched_boost(struct thread *t, int boost);
 void sched_set_nice(struct thread *t, int nice);
 // Moves the thread if it must. 0, or -EINVAL: no usable cpu in the mask.
 int sched_set_affinity(struct thread *t, uint64_t mask);

@@ -19,6 +19,7 @@
 #include <lib/cred.h>
 #include <lib/list.h>
 #include <lib/refcount.h>
+#include <sync/pi.h>
 #include <sync/port.h>
 
 struct process;
@@ -48,6 +49,7 @@ struct thread {
     uint32_t park_token;
     uint32_t park_mode;
     struct timer park_timer;
+    struct pi_thread pi; // locks with priority inheritance that it has or waits for
 
     struct process *process;
     struct list_node process_node; // process->threads, under process->lock
@@ -63,7 +65,8 @@ struct thread {
     void (*first_run)(struct thread *t);
     vaddr_t set_child_tid;   // CLONE_CHILD_SETTID: for first_run
     vaddr_t clear_child_tid; // set_tid_address(2)
-    vaddr_t robust_list;     // set_robust_list(2): kept, walked at exit
+    vaddr_t robust_list;     // set_robust_list(2), and the tid that is in its words
+    pid_t robust_tid;
     int exit_code;
 
     // Filled by sched: for times, rusage and /proc.

@@ -21,6 +21,8 @@ typedef void (*rb_augment_fn)(struct rb_node *n);
 void rb_insert(struct rb_root *root, struct rb_node *parent, struct rb_node **link,
                struct rb_node *n, rb_augment_fn augment);
 void rb_erase(struct rb_root *root, struct rb_node *n, rb_augment_fn augment);
+// Put `now`, which is in no tree, in the place of `old`. What they cache must be equal.
+void rb_replace(struct rb_root *root, struct rb_node *old, struct rb_node *now);
 // After a change of what `n` caches: recompute it and every ancestor.
 void rb_propagate(struct rb_node *n, rb_augment_fn augment);
 

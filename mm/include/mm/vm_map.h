@@ -15,8 +15,6 @@
 #include <mm/vm_space.h>
 #include <sync/rwlock.h>
 
-struct futex_key;
-
 #define VM_SHARED     BIT(4)
 #define VM_GROWSDOWN  BIT(5) // a stack
 #define VM_DONTFORK   BIT(6)
@@ -121,12 +119,6 @@ struct vm_fault_result vm_map_fault(struct vm_map *m, vaddr_t addr, enum vm_acce
 // none, -EFAULT or -ENOMEM. `force` ignores page protection (ptrace-like) but not VM_MAY*.
 ssize_t vm_map_access(struct vm_map *m, vaddr_t addr, void *buf, size_t size, bool write,
                       bool force);
-
-// Key of the word at addr (4-byte aligned; not: -EINVAL). private: never looks at regions.
-// Shared: -EFAULT when unmapped. The key holds no reference: the caller keeps the map alive and,
-// for as long as he uses the key, *hold (may become NULL) with vm_object_put.
-int vm_map_futex_key(struct vm_map *m, vaddr_t addr, bool private, struct futex_key *key,
-                     struct vm_object **hold);
 
 // Walk the regions at or after addr under the read lock. Non-zero stops and is returned.
 int vm_map_for_each(struct vm_map *m, vaddr_t addr, int (*fn)(void *ctx, const struct vm_region *r),

@@ -30,5 +30,18 @@ void port_unpark(struct thread *t);
 void port_thread_get(struct thread *t);
 void port_thread_put(struct thread *t);
 
-// Real-time priority for ordered wake-ups: 0 for normal threads, 1..99.
+// port_park() with a deadline of the wall clock. 0 also when that was set: look again.
+int port_park_realtime(enum park_mode mode, uint64_t deadline_ns);
+
+// Real-time priority, as set, for ordered wake-ups: 0 for normal threads, 1..99.
 int port_thread_rt_priority(const struct thread *t);
+// What inheritance adds: run at `rt_priority` at least. 0: nothing. Any lock of sync may be held.
+void port_thread_boost(struct thread *t, int rt_priority);
+struct pi_thread;
+struct pi_thread *port_thread_pi(struct thread *t);
+pid_t port_thread_tid(const struct thread *t);
+struct thread *port_thread_find(pid_t tid); // with a reference, or NULL
+
+// The no-fault accessors failed at this address of the calling thread's: bring it in, writable if
+// `write`. 0 (try again) or -EFAULT. May sleep; no spinlock held.
+int port_user_fault_in(vaddr_t addr, bool write);

@@ -2,7 +2,6 @@
 // The calls that edit a map, case by case: errno as Linux gives it, limits, where things are
 // placed, the heap, the stack, what fork and the advices do. random_test.c has the combinations.
 #include <mm/layout.h>
-#include <sync/futex.h>
 
 #include "map_fixture.h"
 
@@ -277,39 +276,6 @@ static void msync_and_mincore(void **state)
     assert_int_equal(vm_map_msync(m, AT(0), SIZE(1), MS_INVALIDATE), -EBUSY);
 }
 
-static void assert_same_key(const struct futex_key *a, const struct futex_key *b)
-{
-    assert_ptr_equal(a->owner, b->owner);
-    assert_int_equal(a->index, b->index);
-    assert_int_equal(a->offset, b->offset);
-}
-
-static void futex_keys(void **state)
-{
-    struct futex_key a, b;
-    struct vm_object *hold, *hold2;
-    map(AT(0), SIZE(1), RW, ANON | MAP_FIXED);
-    map_object(AT(1), SIZE(1), RW, MAP_SHARED | MAP_FIXED, &file, SIZE(2), 0);
-    map_object(AT(4), SIZE(3), RW, MAP_SHARED | MAP_FIXED, &file, SIZE(0), 0);
-    assert_int_equal(vm_map_futex_key(m, AT(0) + 2, true, &a, &hold), -EINVAL);
-    assert_int_equal(vm_map_futex_key(m, AT(2), false, &a, &hold), -EFAULT);
-    assert_int_equal(vm_map_futex_key(m, AT(2), true, &a, &hold), 0); // doesn't look
-    assert_null(hold);
-    assert_int_equal(vm_map_futex_key(m, USER_END, true, &a, &hold), -EFAULT);
-    // Two addresses of one word of a file are one futex.
-    assert_int_equal(vm_map_futex_key(m, AT(1) + 8, false, &a, &hold), 0);
-    assert_int_equal(vm_map_futex_key(m, AT(6) + 8, false, &b, &hold2), 0);
-    assert_same_key(&a, &b);
-    assert_ptr_equal(hold, &file);
-    assert_int_equal(file.refs.count, 5);
-    vm_object_put(hold);
-    vm_object_put(hold2);
-    // Private memory asked for as shared is private.
-    assert_int_equal(vm_map_futex_key(m, AT(0) + 4, false, &a, &hold), 0);
-    assert_int_equal(vm_map_futex_key(m, AT(0) + 4, true, &b, &hold), 0);
-    assert_same_key(&a, &b);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,7 +285,6 @@ int main(void)
         T(limits),         T(heap),
         T(mremap_errors),  T(shared_memory_is_duplicated),
         T(madvise_errors), T(msync_and_mincore),
-        T(futex_keys),
     };
     return cmocka_run_group_tests_name("mm/vm_map", tests, group_setup, NULL);
 }

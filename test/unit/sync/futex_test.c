@@ -1,37 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Futexes under ThreadSanitizer: a mutex and a condition built on them as libc does, and a storm of
-// wakes, requeues, timeouts and interruptions after which every wait is accounted for.
-#include "sync_host.h"
+// Futexes under ThreadSanitizer: a mutex built on them as libc does, every operation's errors,
+// order and effect, and a storm of wakes, requeues, timeouts and interruptions after which every
+// wait is accounted for.
+#include "futex_host.h"
 
-#include <arch/uaccess.h>
+#include <arch/thread.h>
 #include <errno.h>
+#include <linux/futex.h>
 #include <stdlib.h>
-#include <sync/futex.h>
 
 #define THREADS 6
 #define ROUNDS  2000
 
-static uint32_t words[2];
 static uint64_t plain;
-
-static struct futex_key key_of(uint32_t *word)
-{
-    return (struct futex_key){.owner = words,
-                              .index = (uintptr_t)word / PAGE_SIZE,
-                              .offset = (uintptr_t)word % PAGE_SIZE};
-}
-
-static int wait_word(uint32_t *word, uint32_t expected, uint64_t deadline_ns)
-{
-    struct futex_key key = key_of(word);
-    return futex_wait(&key, (vaddr_t)word, expected, ~0U, deadline_ns);
-}
-
-static int wake_word(uint32_t *word, int nr)
-{
-    struct futex_key key = key_of(word);
-    return futex_wake(&key, nr, ~0U);
-}
 
 static void *mutex_rounds(void *arg)
 {
@@ -39,7 +20,7 @@ static void *mutex_rounds(void *arg)
         uint32_t was = 0;
         if (!atomic_compare_exchange(&words[0], &was, 1)) // 0 free, 1 held, 2 held and waited for
             while (atomic_exchange(&words[0], 2) != 0)
-                wait_word(&words[0], 2, TIME_NEVER);
+                wait_word(&words[0], 2, never);
         plain++;
         if (atomic_exchange(&words[0], 0) == 2)
             wake_word(&words[0], 1);
@@ -49,9 +30,8 @@ static void *mutex_rounds(void *arg)
 
 static void a_mutex_over_it_excludes(void **state)
 {
-    futex_init();
     plain = 0;
-    words[0] = 0;
+    host_fault_one_in(5);
     host_run_threads(THREADS, mutex_rounds);
     assert_int_equal(plain, THREADS * ROUNDS);
 }
@@ -61,36 +41,40 @@ static void *errors(void *arg)
     struct futex_key a = key_of(&words[0]), b = key_of(&words[1]);
     uint32_t other = 5;
     words[0] = 7;
-    assert_int_equal(wait_word(&words[0], 8, TIME_NEVER), -EAGAIN);
-    assert_int_equal(futex_wait(&a, 1, 0, ~0U, TIME_NEVER), -EFAULT);
-    assert_int_equal(futex_wait(&a, (vaddr_t)&words[0], 7, 0, TIME_NEVER), -EINVAL);
+    assert_int_equal(wait_word(&words[0], 8, never), -EAGAIN);
+    assert_int_equal(futex_wait(&a, HOST_NO_WORD, 0, ~0U, never), -EFAULT);
+    assert_int_equal(futex_wait(&a, (vaddr_t)&words[0], 7, 0, never), -EINVAL);
     assert_int_equal(futex_wake(&a, 1, 0), -EINVAL);
     assert_int_equal(futex_wake(&a, 1, ~0U), 0);
-    assert_int_equal(wait_word(&words[0], 7, host_now_ns() + NS_PER_MS), -ETIMEDOUT);
+    assert_int_equal(wait_word(&words[0], 7, in_ms(1)), -ETIMEDOUT);
     assert_int_equal(futex_requeue(&a, &b, -1, 0, 0, NULL), -EINVAL);
     assert_int_equal(futex_requeue(&a, &b, 0, -1, 0, NULL), -EINVAL);
     assert_int_equal(futex_requeue(&a, &b, 1, 1, (vaddr_t)&words[0], &other), -EAGAIN);
-    assert_int_equal(futex_requeue(&a, &b, 1, 1, 1, &other), -EFAULT);
+    assert_int_equal(futex_requeue(&a, &b, 1, 1, HOST_NO_WORD, &other), -EFAULT);
+    assert_int_equal(futex_wake_op(&a, 1, &b, HOST_NO_WORD, 1, 0), -EFAULT);
+    host_interrupt(port_thread_self(), true);
+    assert_int_equal(wait_word(&words[0], 7, never), -EINTR);
+    host_interrupt(port_thread_self(), false);
     return NULL;
 }
 
 static void errors_are_linux_s(void **state)
 {
-    futex_init();
     host_run_threads(1, errors);
 }
 
 // Thread 0 wakes one and requeues the rest, then finds them all at the other word, bitsets
-// honoured.
+// honoured. The keys are shared ones: each queued waiter holds the owner.
 static uint32_t waiting;
 
 static void *requeue_rounds(void *arg)
 {
     uintptr_t id = (uintptr_t)arg;
     struct futex_key a = key_of(&words[0]), b = key_of(&words[1]);
+    a.held = b.held = true; // by futex_host.h, for all
     if (id != 0) {
         atomic_add_fetch(&waiting, 1);
-        assert_int_equal(futex_wait(&a, (vaddr_t)&words[0], 0, 1U << id, TIME_NEVER), 0);
+        assert_int_equal(futex_wait(&a, (vaddr_t)&words[0], 0, 1U << id, never), 0);
         atomic_sub_fetch(&waiting, 1);
         return NULL;
     }
@@ -99,6 +83,7 @@ static void *requeue_rounds(void *arg)
     while (done < THREADS - 1) // a waiter counts itself before it is queued
         done += futex_requeue(&a, &b, done == 0, THREADS, (vaddr_t)&words[0], &expected);
     assert_int_equal(done, THREADS - 1);
+    assert_true(atomic_load(&key_refs) >= THREADS - 2);
     assert_int_equal(futex_wake(&a, THREADS, ~0U), 0);
     int left = THREADS - 2;
     for (unsigned int bit = 1; bit < THREADS; bit++)
@@ -109,13 +94,197 @@ static void *requeue_rounds(void *arg)
 
 static void requeue_moves_waiters(void **state)
 {
-    futex_init();
-    words[0] = words[1] = 0;
+    host_fault_one_in(3);
     for (int i = 0; i < 50; i++) {
         waiting = 0;
         host_run_threads(THREADS, requeue_rounds);
         assert_int_equal(waiting, 0);
+        assert_int_equal(key_refs, 0);
     }
+}
+
+// Priorities 0, 5, 0, 9, 5 in order of arrival. Breaks when age counts before priority, or equals
+// change places; also for those who were moved.
+static uintptr_t order[THREADS];
+static uint32_t nr_woken;
+static bool moves;
+
+static void *ordered(void *arg)
+{
+    static const int priorities[] = {0, 0, 5, 0, 9, 5};
+    uintptr_t id = (uintptr_t)arg;
+    if (id != 0) {
+        host_set_priority(port_thread_self(), priorities[id]);
+        await_waits(id - 1);
+        assert_int_equal(wait_word(&words[0], 0, never), 0);
+        order[atomic_fetch_add(&nr_woken, 1)] = id;
+        return NULL;
+    }
+    struct futex_key a = key_of(&words[0]), b = key_of(&words[1]);
+    await_waits(THREADS - 1);
+    if (moves)
+        assert_int_equal(futex_requeue(&a, &b, 0, THREADS, 0, NULL), THREADS - 1);
+    for (uint32_t i = 1; i < THREADS; i++) {
+        assert_int_equal(futex_wake(moves ? &b : &a, 1, ~0U), 1);
+        while (atomic_load_acquire(&nr_woken) != i)
+            hart_relax();
+    }
+    return NULL;
+}
+
+static void the_urgent_come_first(void **state)
+{
+    static const uintptr_t expected[] = {4, 2, 5, 1, 3};
+    for (int round = 0; round < 2; round++) {
+        moves = round == 1;
+        nr_woken = 0;
+        futex_setup(NULL);
+        host_run_threads(THREADS, ordered);
+        assert_memory_equal(order, expected, sizeof(expected));
+    }
+}
+
+// Requeueing to the very word that they wait for wakes and counts, and leaves them where they are.
+static void *requeue_self(void *arg)
+{
+    struct futex_key a = key_of(&words[0]);
+    if (arg != NULL) {
+        assert_int_equal(wait_word(&words[0], 0, never), 0);
+        return NULL;
+    }
+    await_waits(THREADS - 1);
+    assert_int_equal(futex_requeue(&a, &a, 2, 2, 0, NULL), 4);
+    assert_int_equal(futex_wake(&a, THREADS, ~0U), THREADS - 3);
+    return NULL;
+}
+
+static void requeue_to_the_same_word(void **state)
+{
+    host_run_threads(THREADS, requeue_self);
+}
+
+// futex(2), FUTEX_WAKE_OP: what it stores, and whether the second word's waiter is woken.
+static const struct {
+    uint32_t op, old, stored;
+    bool wakes;
+} wake_ops[] = {
+    {FUTEX_OP(FUTEX_OP_SET, 7, FUTEX_OP_CMP_EQ, 3), 3, 7, true},
+    {FUTEX_OP(FUTEX_OP_SET, 7, FUTEX_OP_CMP_EQ, 3), 4, 7, false},
+    {FUTEX_OP(FUTEX_OP_ADD, 0xfff, FUTEX_OP_CMP_NE, 0), 10, 9, true}, // -1
+    {FUTEX_OP(FUTEX_OP_OR, 0x800, FUTEX_OP_CMP_LT, 0), 1, 0xfffff801, false},
+    {FUTEX_OP(FUTEX_OP_ANDN, 3, FUTEX_OP_CMP_LT, 0), 0xffffffff, 0xfffffffc, true}, // signed
+    {FUTEX_OP(FUTEX_OP_XOR, 0xf, FUTEX_OP_CMP_GE, 0xffe), 0xffffffff, 0xfffffff0, true},
+    {FUTEX_OP(FUTEX_OP_XOR, 0xf, FUTEX_OP_CMP_GT, 0xfff), 0xffffffff, 0xfffffff0, false},
+    {FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_LE, 5), 5, 1, true},
+    {FUTEX_OP((FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT), 31, FUTEX_OP_CMP_LE, 5), 6, 1U << 31, false},
+};
+
+static void *wake_op_rounds(void *arg)
+{
+    struct futex_key a = key_of(&words[0]), b = key_of(&words[1]);
+    for (size_t i = 0; i < ARRAY_SIZE(wake_ops); i++) {
+        if (arg != NULL) { // two threads wait, each for its own word, which isn't the changed one
+            uint32_t *word = &words[(uintptr_t)arg - 1];
+            assert_int_equal(wait_word(word, 0, never), 0);
+            continue;
+        }
+        struct futex_key *second = &b;
+        await_waits(2 * (i + 1));
+        words[2] = wake_ops[i].old;
+        int woken = futex_wake_op(&a, 1, second, (vaddr_t)&words[2], 1, wake_ops[i].op);
+        assert_int_equal(words[2], wake_ops[i].stored);
+        assert_int_equal(woken, wake_ops[i].wakes ? 2 : 1);
+        if (!wake_ops[i].wakes)
+            assert_int_equal(futex_wake(&b, 1, ~0U), 1);
+    }
+    if (arg == NULL) {
+        words[2] = 1;
+        assert_int_equal(futex_wake_op(&a, 1, &b, (vaddr_t)&words[2], 1, 5U << 28), -ENOSYS);
+        assert_int_equal(futex_wake_op(&a, 1, &b, (vaddr_t)&words[2], 1, 6U << 24), -ENOSYS);
+        assert_int_equal(words[2], 1);
+    }
+    return NULL;
+}
+
+static void wake_op_changes_and_compares(void **state)
+{
+    host_fault_one_in(3);
+    host_run_threads(3, wake_op_rounds);
+}
+
+#define SUM_ROUNDS 500
+// The change is atomic: many add to one word at once.
+static void *wake_op_sum(void *arg)
+{
+    struct futex_key a = key_of(&words[0]), b = key_of(&words[1]);
+    uint32_t op = FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0);
+    for (int i = 0; i < SUM_ROUNDS; i++)
+        assert_true(futex_wake_op(&a, 1, &b, (vaddr_t)&words[1], 1, op) >= 0);
+    return NULL;
+}
+
+static void wake_op_is_atomic(void **state)
+{
+    host_run_threads(THREADS, wake_op_sum);
+    assert_int_equal(words[1], THREADS * SUM_ROUNDS);
+}
+
+#define NR_ANY 5
+
+static void *wait_any_rounds(void *arg)
+{
+    struct futex_wait_word list[NR_ANY];
+    struct futex_waiter waiters[NR_ANY];
+    for (unsigned int i = 0; i < NR_ANY; i++)
+        list[i] = (struct futex_wait_word){.key = key_of(&words[i]), .addr = (vaddr_t)&words[i]};
+    if (arg != NULL) {
+        for (unsigned int i = 0; i < NR_ANY; i++) {
+            await_waits((i + 1) * NR_ANY);
+            assert_int_equal(wake_word(&words[i], 1), 1);
+        }
+        return NULL;
+    }
+    for (unsigned int i = 0; i < NR_ANY; i++)
+        assert_int_equal(futex_wait_any(list, waiters, NR_ANY, never), i);
+    assert_int_equal(futex_wait_any(list, waiters, NR_ANY, in_ms(1)), -ETIMEDOUT);
+    list[NR_ANY - 1].expected = 1;
+    assert_int_equal(futex_wait_any(list, waiters, NR_ANY, never), -EAGAIN);
+    list[NR_ANY - 1].addr = HOST_NO_WORD;
+    assert_int_equal(futex_wait_any(list, waiters, NR_ANY, never), -EFAULT);
+    for (unsigned int i = 0; i < NR_ANY; i++) // nobody stayed behind
+        assert_int_equal(wake_word(&words[i], 1), 0);
+    return NULL;
+}
+
+static void wait_any_tells_which(void **state)
+{
+    host_run_threads(2, wait_any_rounds);
+}
+
+// The wall clock is set past one deadline: that wait ends now. Set back: it doesn't end early.
+static void *realtime_rounds(void *arg)
+{
+    uint64_t begin = host_now_ns();
+    if (arg != NULL) {
+        await_waits(1);
+        host_set_realtime((int64_t)(3600 * NS_PER_SEC));
+        await_waits(2);
+        host_set_realtime(0);
+        return NULL;
+    }
+    struct futex_deadline d = {.ns = host_realtime_ns() + 1800 * NS_PER_SEC, .realtime = true};
+    assert_int_equal(wait_word(&words[0], 0, d), -ETIMEDOUT);
+    assert_true(host_now_ns() - begin < 60 * NS_PER_SEC);
+    d.ns = begin + 300 * NS_PER_MS;
+    host_set_realtime(-(int64_t)(100 * NS_PER_MS));
+    assert_int_equal(wait_word(&words[0], 0, d), -ETIMEDOUT);
+    assert_true(host_realtime_ns() >= d.ns);
+    return NULL;
+}
+
+static void a_clock_step_is_noticed(void **state)
+{
+    host_run_threads(2, realtime_rounds);
 }
 
 // Nothing is lost: each wait ends woken, timed out or interrupted, and what wakers counted is what
@@ -123,26 +292,41 @@ static void requeue_moves_waiters(void **state)
 static uint64_t count_woken, count_timeout, count_intr, count_again, count_wakes;
 static uint32_t running;
 
+static void storm_wait(unsigned int i, unsigned int *seed)
+{
+    struct futex_deadline d = {.ns = host_now_ns() + (uint64_t)(rand_r(seed) % 200000)};
+    int err;
+    if (i % 8 == 0) {
+        struct futex_waiter waiters[2];
+        struct futex_wait_word list[2] = {{.key = key_of(&words[0]), .addr = (vaddr_t)&words[0]},
+                                          {.key = key_of(&words[2]), .addr = (vaddr_t)&words[2]}};
+        err = futex_wait_any(list, waiters, 2, d);
+        err = err > 0 ? 0 : err;
+    } else {
+        d.realtime = i % 3 == 0;
+        err = wait_word(&words[i & 1], 0, d);
+    }
+    atomic_add_fetch(err == 0            ? &count_woken
+                     : err == -ETIMEDOUT ? &count_timeout
+                     : err == -EINTR     ? &count_intr
+                                         : &count_again,
+                     1);
+}
+
 static void *storm_rounds(void *arg)
 {
     uintptr_t id = (uintptr_t)arg;
     struct futex_key a = key_of(&words[0]), b = key_of(&words[1]);
     unsigned int seed = (unsigned int)id;
     if (id >= 2) {
-        for (unsigned int i = 0; i < ROUNDS; i++) {
-            int err =
-                wait_word(&words[i & 1], 0, host_now_ns() + (uint64_t)(rand_r(&seed) % 200000));
-            atomic_add_fetch(err == 0            ? &count_woken
-                             : err == -ETIMEDOUT ? &count_timeout
-                             : err == -EINTR     ? &count_intr
-                                                 : &count_again,
-                             1);
-        }
+        for (unsigned int i = 0; i < ROUNDS; i++)
+            storm_wait(i, &seed);
         atomic_sub_fetch(&running, 1);
         return NULL;
     }
     while (atomic_load(&running) > 0) {
-        switch (rand_r(&seed) % 4) {
+        struct thread *victim = host_thread(2 + (unsigned int)rand_r(&seed) % (THREADS - 2));
+        switch (rand_r(&seed) % 5) {
         case 0:
             atomic_add_fetch(&count_wakes, (uint64_t)futex_wake(&a, 2, ~0U));
             break;
@@ -152,9 +336,11 @@ static void *storm_rounds(void *arg)
         case 2:
             futex_requeue(id ? &a : &b, id ? &b : &a, 0, 2, 0, NULL);
             break;
+        case 3:
+            host_set_priority(victim, rand_r(&seed) % 3);
+            break;
         default:
-            host_interrupt(host_thread(2 + (unsigned int)rand_r(&seed) % (THREADS - 2)),
-                           rand_r(&seed) & 1);
+            host_interrupt(victim, rand_r(&seed) & 1);
         }
     }
     return NULL;
@@ -162,22 +348,30 @@ static void *storm_rounds(void *arg)
 
 static void nothing_is_lost_in_a_storm(void **state)
 {
-    futex_init();
-    words[0] = words[1] = 0;
+    host_fault_one_in(7);
     running = THREADS - 2;
+    count_woken = count_timeout = count_intr = count_again = count_wakes = 0;
     host_run_threads(THREADS, storm_rounds);
     assert_int_equal(count_again, 0);
     assert_int_equal(count_woken, count_wakes);
     assert_int_equal(count_woken + count_timeout + count_intr, (THREADS - 2) * ROUNDS);
+    assert_true(count_woken > 0 && count_timeout > 0 && count_intr > 0);
+    assert_int_equal(key_refs, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_mutex_over_it_excludes),
-        cmocka_unit_test(errors_are_linux_s),
-        cmocka_unit_test(requeue_moves_waiters),
-        cmocka_unit_test(nothing_is_lost_in_a_storm),
+        cmocka_unit_test_setup(a_mutex_over_it_excludes, futex_setup),
+        cmocka_unit_test_setup(errors_are_linux_s, futex_setup),
+        cmocka_unit_test_setup(requeue_moves_waiters, futex_setup),
+        cmocka_unit_test_setup(the_urgent_come_first, futex_setup),
+        cmocka_unit_test_setup(requeue_to_the_same_word, futex_setup),
+        cmocka_unit_test_setup(wake_op_changes_and_compares, futex_setup),
+        cmocka_unit_test_setup(wake_op_is_atomic, futex_setup),
+        cmocka_unit_test_setup(wait_any_tells_which, futex_setup),
+        cmocka_unit_test_setup(a_clock_step_is_noticed, futex_setup),
+        cmocka_unit_test_setup(nothing_is_lost_in_a_storm, futex_setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sync/pi.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,9 +21,15 @@ struct thread {
     pthread_cond_t wake;
     bool token, interrupted, killed;
     int refs;
+    pid_t tid;
+    int priority, boost; // atomic
+    struct pi_thread pi;
 };
 
 static struct thread threads[THREADS_MAX];
+static unsigned int nr_threads; // atomic, like the rest
+static int64_t realtime_offset;
+static unsigned int fault_one_in;
 static __thread struct thread *self;
 
 void panic(const char *fmt, ...)
@@ -119,7 +126,31 @@ void port_thread_put(struct thread *t)
 
 int port_thread_rt_priority(const struct thread *t)
 {
-    return 0;
+    return atomic_load(&t->priority);
+}
+
+void port_thread_boost(struct thread *t, int rt_priority)
+{
+    atomic_store(&t->boost, rt_priority);
+}
+
+struct pi_thread *port_thread_pi(struct thread *t)
+{
+    return &t->pi;
+}
+
+pid_t port_thread_tid(const struct thread *t)
+{
+    return t->tid;
+}
+
+struct thread *port_thread_find(pid_t tid)
+{
+    if (tid < HOST_TID_FIRST || tid >= HOST_TID_FIRST + (pid_t)atomic_load(&nr_threads))
+        return NULL;
+    struct thread *t = &threads[tid - HOST_TID_FIRST];
+    port_thread_get(t);
+    return t;
 }
 
 struct thread *host_thread(unsigned int i)
@@ -127,13 +158,69 @@ struct thread *host_thread(unsigned int i)
     return &threads[i];
 }
 
-// Address 1 stands for a word that isn't resident.
+void host_set_priority(struct thread *t, int priority)
+{
+    atomic_store(&t->priority, priority);
+    pi_thread_priority_changed(t);
+}
+
+int host_boost_of(struct thread *t)
+{
+    return atomic_load(&t->boost);
+}
+
+uint64_t host_realtime_ns(void)
+{
+    return host_now_ns() + (uint64_t)atomic_load(&realtime_offset);
+}
+
+int port_park_realtime(enum park_mode mode, uint64_t deadline_ns)
+{
+    uint64_t now = host_now_ns(), real = host_realtime_ns();
+    int err = port_park(mode, now + (deadline_ns > real ? deadline_ns - real : 0));
+    return err == -ETIMEDOUT && host_realtime_ns() < deadline_ns ? 0 : err;
+}
+
+void host_set_realtime(int64_t offset_ns)
+{
+    atomic_store(&realtime_offset, offset_ns);
+    for (unsigned int i = 0; i < atomic_load(&nr_threads); i++)
+        port_unpark(&threads[i]);
+}
+
+// One access in so many finds its word gone, until it is brought in; 0: none.
+void host_fault_one_in(unsigned int n)
+{
+    atomic_store(&fault_one_in, n);
+}
+
+static bool word_is_gone(vaddr_t addr)
+{
+    static __thread unsigned int seed;
+    unsigned int n = atomic_load(&fault_one_in);
+    return addr == HOST_NO_WORD || (n != 0 && (unsigned int)rand_r(&seed) % n == 0);
+}
+
+int port_user_fault_in(vaddr_t addr, bool write)
+{
+    ASSERT(self->arch.spin_depth == 0);
+    return addr == HOST_NO_WORD ? -EFAULT : 0;
+}
+
 int user_load_u32_nofault(vaddr_t addr, uint32_t *value)
 {
-    if (addr == 1)
+    if (word_is_gone(addr))
         return -EFAULT;
-    *value = atomic_load((uint32_t *)addr);
+    *value = atomic_load_acquire((uint32_t *)addr);
     return 0;
+}
+
+int user_cmpxchg_u32_nofault(vaddr_t addr, uint32_t expected, uint32_t desired, uint32_t *old)
+{
+    if (word_is_gone(addr))
+        return -EFAULT;
+    *old = expected;
+    return atomic_compare_exchange((uint32_t *)addr, old, desired) ? 0 : 1;
 }
 
 struct start {
@@ -146,29 +233,37 @@ static void *thread_main(void *arg)
 {
     struct start *s = arg;
     self = s->thread;
-    return s->entry(s->arg);
+    void *result = s->entry(s->arg);
+    pi_thread_begin_exit();
+    pi_thread_end_exit(PI_DEAD);
+    return result;
 }
 
 void host_run_threads(unsigned int nr, void *(*entry)(void *))
 {
     pthread_t ids[THREADS_MAX];
-    alarm(60); // a lost wake-up ends the test, too
+    alarm(60);                           // a lost wake-up ends the test, too
+    setenv("CMOCKA_TEST_ABORT", "1", 1); // an assertion that fails in any of the threads, too
     struct start starts[THREADS_MAX];
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     for (unsigned int i = 0; i < nr; i++) {
-        threads[i] = (struct thread){.lock = PTHREAD_MUTEX_INITIALIZER};
+        threads[i] =
+            (struct thread){.lock = PTHREAD_MUTEX_INITIALIZER, .tid = HOST_TID_FIRST + (pid_t)i};
+        pi_thread_init(&threads[i].pi, PI_ALIVE);
         pthread_cond_init(&threads[i].wake, &monotonic);
         starts[i] = (struct start){&threads[i], entry, (void *)(uintptr_t)i};
     }
+    atomic_store(&nr_threads, nr);
     for (unsigned int i = 0; i < nr; i++)
         if (pthread_create(&ids[i], NULL, thread_main, &starts[i]) != 0)
             panic("pthread_create");
     for (unsigned int i = 0; i < nr; i++)
         pthread_join(ids[i], NULL);
     for (unsigned int i = 0; i < nr; i++) {
-        ASSERT(threads[i].arch.spin_depth == 0 && threads[i].refs == 0);
+        ASSERT(threads[i].arch.spin_depth == 0 && threads[i].refs == 0 && threads[i].boost == 0 &&
+               list_is_empty(&threads[i].pi.owned));
         pthread_cond_destroy(&threads[i].wake);
     }
     alarm(0);

@@ -19,3 +19,16 @@ void host_interrupt(struct thread *t, bool on);
 // Like a fatal signal: every later park of `t` but the uninterruptible is interrupted.
 void host_kill(struct thread *t);
 uint64_t host_now_ns(void);
+
+#define HOST_TID_FIRST 100
+#define HOST_NO_WORD   4UL // an address that can't be brought in
+
+static inline pid_t host_tid(unsigned int i)
+{
+    return HOST_TID_FIRST + (pid_t)i;
+}
+void host_set_priority(struct thread *t, int priority);
+int host_boost_of(struct thread *t); // what inheritance told the scheduler
+uint64_t host_realtime_ns(void);
+void host_set_realtime(int64_t offset_ns); // to the monotonic clock
+void host_fault_one_in(unsigned int n);

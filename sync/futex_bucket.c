@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Buckets and rings of waiters: see futex_priv.h. Which key goes to which bucket is a hash; how
+// many buckets there are is the board's choice (FUTEX_BUCKETS, board.mk).
+#include "futex_priv.h"
+
+#ifndef FUTEX_BUCKETS
+#define FUTEX_BUCKETS (256 * NR_CPUS_MAX)
+#endif
+
+_Static_assert((FUTEX_BUCKETS & (FUTEX_BUCKETS - 1)) == 0, "the hash is cut by a mask");
+
+static struct futex_bucket futex_buckets[FUTEX_BUCKETS];
+struct futex_bucket futex_pi;
+
+static void futex_bucket_init(struct futex_bucket *b)
+{
+    spin_init(&b->lock);
+    b->keys.node = NULL;
+    b->nr_pi = 0;
+    b->waits = b->wakes = b->requeues = b->collisions = 0;
+}
+
+void futex_init(void)
+{
+    for (size_t i = 0; i < FUTEX_BUCKETS; i++)
+        futex_bucket_init(&futex_buckets[i]);
+    futex_bucket_init(&futex_pi);
+}
+
+struct futex_bucket *futex_bucket_of(const struct futex_key *key)
+{
+    // Multiplying by an odd number near 2^64/phi spreads nearby words; the top bits are the best.
+    uint64_t h = (uint64_t)key->owner / 16 + key->index * PAGE_SIZE + key->offset / 4;
+    return &futex_buckets[(h * 0x9e3779b97f4a7c15ULL) >> 32 & (FUTEX_BUCKETS - 1)];
+}
+
+static inline int futex_key_compare(const struct futex_key *a, const struct futex_key *b)
+{
+    if (a->index != b->index)
+        return a->index < b->index ? -1 : 1;
+    if (a->offset != b->offset)
+        return a->offset < b->offset ? -1 : 1;
+    if (a->owner != b->owner)
+        return (uintptr_t)a->owner < (uintptr_t)b->owner ? -1 : 1;
+    return 0;
+}
+
+bool futex_key_equal(const struct futex_key *a, const struct futex_key *b)
+{
+    return futex_key_compare(a, b) == 0;
+}
+
+void futex_lock_one(struct futex_bucket *b)
+{
+    ASSERT(!spin_is_held(&futex_pi.lock));
+    spin_lock(&b->lock);
+}
+
+void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b)
+{
+    if (a > b) {
+        struct futex_bucket *t = a;
+        a = b;
+        b = t;
+    }
+    futex_lock_one(a);
+    if (a != b)
+        futex_lock_one(b);
+}
+
+void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b)
+{
+    if (a != b)
+        spin_unlock(&b->lock);
+    spin_unlock(&a->lock);
+}
+
+struct futex_waiter *futex_ring_find(const struct futex_bucket *b, const struct futex_key *key)
+{
+    spin_assert_held(&b->lock);
+    struct rb_node *n = b->keys.node;
+    while (n) {
+        struct futex_waiter *leader = rb_entry(n, struct futex_waiter, node);
+        int order = futex_key_compare(key, &leader->key);
+        if (order == 0)
+            return leader;
+        n = order < 0 ? n->left : n->right;
+    }
+    return NULL;
+}
+
+// Behind those of the same priority. Where nobody at the end is of lower priority, as usual, that
+// is the end.
+static void futex_ring_join(struct futex_bucket *b, struct futex_waiter *leader,
+                            struct futex_waiter *w)
+{
+    struct futex_waiter *pos = leader;
+    if (unlikely(futex_ring_last(leader)->priority < w->priority)) {
+        while (pos->priority >= w->priority)
+            pos = futex_ring_next(pos);
+        if (pos == leader) {
+            leader->leads = false;
+            w->leads = true;
+            rb_replace(&b->keys, &leader->node, &w->node);
+        }
+    }
+    list_insert_before(&pos->peers, &w->peers);
+}
+
+void futex_ring_add(struct futex_bucket *b, struct futex_waiter *w)
+{
+    spin_assert_held(&b->lock);
+    struct rb_node **link = &b->keys.node, *parent = NULL;
+    w->leads = false;
+    while (*link) {
+        parent = *link;
+        struct futex_waiter *leader = rb_entry(parent, struct futex_waiter, node);
+        int order = futex_key_compare(&w->key, &leader->key);
+        if (order == 0) {
+            futex_ring_join(b, leader, w);
+            return;
+        }
+        link = order < 0 ? &parent->left : &parent->right;
+    }
+    if (unlikely(parent))
+        b->collisions++;
+    list_init(&w->peers);
+    w->leads = true;
+    rb_insert(&b->keys, parent, link, &w->node, NULL);
+}
+
+void futex_ring_remove(struct futex_bucket *b, struct futex_waiter *w)
+{
+    spin_assert_held(&b->lock);
+    if (w->leads) {
+        w->leads = false;
+        if (list_is_linked(&w->peers)) {
+            struct futex_waiter *next = futex_ring_next(w);
+            next->leads = true;
+            rb_replace(&b->keys, &w->node, &next->node);
+        } else {
+            rb_erase(&b->keys, &w->node, NULL);
+        }
+    }
+    list_remove(&w->peers);
+}
+
+void futex_take(struct futex_bucket *b, struct futex_waiter *w, struct list_node *wake)
+{
+    futex_ring_remove(b, w);
+    b->wakes++;
+    atomic_store(&w->bucket, (struct futex_bucket *)NULL);
+    list_add_tail(wake, &w->peers);
+}
+
+void futex_wake_taken(struct list_node *wake)
+{
+    struct futex_waiter *w, *next;
+    list_for_each_entry_safe (w, next, wake, peers) {
+        struct thread *t = w->thread;
+        port_thread_get(t); // for when it has seen `woken`
+        atomic_store_release(&w->woken,
+                             true); // pairs with the loads in futex_wait.c and futex_pi.c
+        port_unpark(t);
+        port_thread_put(t);
+    }
+}
+
+void futex_rekey(struct futex_waiter *w, const struct futex_key *key)
+{
+    key->ops->get(key->owner);
+    futex_key_put(&w->key); // not the last one: the caller has the old owner, too
+    w->key = *key;
+    w->key.held = true;
+}
+
+void futex_stats(struct futex_stats *stats)
+{
+    *stats = (struct futex_stats){0};
+    for (size_t i = 0; i < FUTEX_BUCKETS; i++) {
+        struct futex_bucket *b = &futex_buckets[i];
+        futex_lock_one(b);
+        stats->waits += b->waits;
+        stats->wakes += b->wakes;
+        stats->requeues += b->requeues;
+        stats->collisions += b->collisions;
+        spin_unlock(&b->lock);
+    }
+    spin_lock(&futex_pi.lock);
+    stats->waits += futex_pi.waits;
+    stats->wakes += futex_pi.wakes;
+    stats->requeues += futex_pi.requeues;
+    stats->pi_boosts = pi_nr_boosts;
+    spin_unlock(&futex_pi.lock);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the parts of the futex code share: buckets, rings of waiters, lists of those to be woken.
+//
+// The life of a waiter: it lives on its thread's stack and is queued in a bucket (`bucket`) until
+// either its own thread takes it out, or a waker does, under the bucket's lock, and sets `bucket`
+// to NULL. A waker then owes it `woken`, his last access (release), and its thread waits for that
+// before it returns. So a wake is never eaten: who was taken returns as woken, whatever else
+// happened.
+//
+// Order: in a bucket there is one ring of waiters for each key, sorted by priority and then by
+// age. Its first waiter leads it and stands for it in the bucket's tree of keys. So waking one of
+// many is O(1) after the descent to the key.
+//
+// Lock order: buckets by address, then futex_pi's; below them run queues and the tid table.
+#pragma once
+
+#include <lib/assert.h>
+#include <lib/atomic.h>
+#include <sync/futex.h>
+#include <sync/port.h>
+#include <sync/spinlock.h>
+
+struct futex_bucket {
+    struct spinlock lock; // guards the rest
+    struct rb_root keys;  // leaders
+    uint32_t nr_pi;       // waiters for locks whose words hash to here; atomic, under futex_pi's
+    uint64_t waits, wakes, requeues, collisions;
+};
+
+// Every waiter for a lock is here, whatever its word hashes to: chains of owners cross buckets, and
+// under one lock a chain can be walked. Its `keys` are the locks that somebody waits for.
+extern struct futex_bucket futex_pi;
+extern uint64_t pi_nr_boosts; // under the same lock
+
+struct futex_bucket *futex_bucket_of(const struct futex_key *key);
+bool futex_key_equal(const struct futex_key *a, const struct futex_key *b);
+void futex_lock_one(struct futex_bucket *b); // asserts the order
+void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b);
+void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b);
+
+// The ring of a key: its leader, or NULL.
+struct futex_waiter *futex_ring_find(const struct futex_bucket *b, const struct futex_key *key);
+void futex_ring_add(struct futex_bucket *b, struct futex_waiter *w);
+void futex_ring_remove(struct futex_bucket *b, struct futex_waiter *w);
+static inline struct futex_waiter *futex_ring_next(const struct futex_waiter *w)
+{
+    return list_first_entry(&w->peers, struct futex_waiter, peers);
+}
+static inline struct futex_waiter *futex_ring_last(const struct futex_waiter *leader)
+{
+    return list_last_entry(&leader->peers, struct futex_waiter, peers);
+}
+
+// Take `w` out for waking; it goes to the end of `wake`, for futex_wake_taken() once no lock is
+// held any more.
+void futex_take(struct futex_bucket *b, struct futex_waiter *w, struct list_node *wake);
+void futex_wake_taken(struct list_node *wake);
+// Another key, with a reference. The caller holds one on the old key's owner.
+void futex_rekey(struct futex_waiter *w, const struct futex_key *key);
+
+// The word at `addr` is `expected` and `w` is queued; or -EAGAIN, -EFAULT.
+void futex_waiter_init(struct futex_waiter *w, uint32_t bitset);
+int futex_enqueue(struct futex_waiter *w, const struct futex_key *key, vaddr_t addr,
+                  uint32_t expected);
+// Take the own waiter, which no lock is waited for with, out of its bucket. False: a waker was
+// first, and it is woken.
+bool futex_leave(struct futex_waiter *w);
+// ... out of bucket `b`. False: it isn't there any more.
+bool futex_leave_bucket(struct futex_waiter *w, struct futex_bucket *b);
+int futex_park(struct futex_deadline deadline); // as port_park(), interruptible
+// A waker took `w`: until he lets go of it.
+void futex_await_woken(struct futex_waiter *w);
+// The word at addr under a lock: 0 if it is `expected`, -EAGAIN if not, -EFAULT if it isn't there.
+int futex_check_word(vaddr_t addr, uint32_t expected);
+
+// Under the lock of futex_pi.
+int pi_priority(struct thread *t);                             // set or inherited
+void pi_enqueue(struct futex_waiter *w, struct thread *owner); // owner: if it is the first
+struct thread *pi_dequeue(struct futex_waiter *w);             // the owner
+// `next`, the first in line, has the lock; the others wait for him now.
+void pi_hand_over(struct futex_waiter *next, struct list_node *wake);
+void pi_refresh(struct thread *t); // its boost, and all that follows from it
+// Would `t`, waiting for `owner`, wait for itself? Also if the chain is too long to tell.
+bool pi_would_deadlock(const struct thread *t, struct thread *owner);
+// Who has the lock of this key: the leader's owner.
+static inline struct futex_waiter *pi_leader(const struct futex_key *key)
+{
+    return futex_ring_find(&futex_pi, key);
+}
+
+// Is `owner`, found by the TID in a lock's word, one to wait for? 0, -ESRCH, -EPERM, -EBUSY (it is
+// exiting: pi_await_exit()). NULL: there is none. Under the lock of futex_pi.
+int pi_check_owner(struct thread *owner);
+// Until it has given up its locks; or -EINTR.
+int pi_await_exit(struct thread *owner);
+// The owner that a word names, with a reference, or NULL.
+struct thread *pi_find_owner(uint32_t word);
+
+// Wait for the lock at addr, which `w` is queued for, is about to be moved to, or was given
+// already. 0, -ETIMEDOUT, -EINTR, -EFAULT. *moved: it waited for the lock when it gave up.
+int pi_wait(struct futex_waiter *w, vaddr_t addr, struct futex_deadline deadline, bool *moved);
