@@ -80,14 +80,33 @@ static void boot_clock_and_harts(const void *fdt)
              cpu_boot_hart(), hz, sbi->spec_major, sbi->spec_minor);
 }
 
-static int boot_find_kernel(void *found, paddr_t base, uint64_t size, const char *name)
-{
+struct boot_place {
     paddr_t start, end;
+    bool found;
+};
 
-    kernel_image_range(&start, &end);
-    if (start >= base && end <= base + size)
-        *(bool *)found = true;
+static int boot_find_place(void *arg, paddr_t base, uint64_t size, const char *name)
+{
+    struct boot_place *place = arg;
+
+    if (place->start >= base && place->end <= base + size)
+        place->found = true;
     return 0;
+}
+
+// A tree that isn't this machine's: what we run from must lie in the memory that it tells of.
+static void boot_check_memory(const void *fdt, paddr_t fdt_base)
+{
+    struct boot_place kernel = {.found = false},
+                      tree = {fdt_base, fdt_base + fdt_totalsize(fdt), false};
+
+    kernel_image_range(&kernel.start, &kernel.end);
+    dt_for_each_memory(fdt, boot_find_place, &kernel);
+    if (!kernel.found)
+        panic("the device tree has no memory where the kernel lies: is it this machine's?");
+    dt_for_each_memory(fdt, boot_find_place, &tree);
+    if (!tree.found)
+        panic("the device tree has no memory where it lies itself: is it this machine's?");
 }
 
 static int boot_map_range(void *unused, paddr_t base, uint64_t size, const char *name)
@@ -98,10 +117,7 @@ static int boot_map_range(void *unused, paddr_t base, uint64_t size, const char 
 
 static void boot_memory(const void *fdt, paddr_t fdt_base)
 {
-    bool found = false;
-    dt_for_each_memory(fdt, boot_find_kernel, &found);
-    if (!found)
-        panic("the device tree has no memory where the kernel lies: is it this machine's?");
+    boot_check_memory(fdt, fdt_base);
     page_early_init(fdt, fdt_base);
     mmu_init(page_early_alloc);
     dt_for_each_memory(fdt, boot_map_range, NULL);

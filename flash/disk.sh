@@ -1,14 +1,16 @@
 #!/bin/sh
-# disk.sh OUT EXTLINUX.CONF IMAGE [INITRD]: a disk image with one bootable FAT partition, which U-Boot
-# (and any firmware that reads extlinux.conf) boots from. Needs genimage, mtools, dosfstools.
+# disk.sh OUT EXTLINUX.CONF IMAGE [INITRD [DTB]]: a disk image with one bootable FAT partition, which
+# U-Boot (and any firmware that reads extlinux.conf) boots from: /Image, /initrd, /board.dtb. Needs
+# genimage, mtools, dosfstools.
 set -eu
-out=$1 conf=$2 kernel=$3 initrd=${4:-}
+out=$1 conf=$2 kernel=$3 initrd=${4:-} dtb=${5:-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/root/extlinux" "$work/in"
 cp "$conf" "$work/root/extlinux/extlinux.conf"
 cp "$kernel" "$work/root/Image"
 [ -z "$initrd" ] || cp "$initrd" "$work/root/initrd"
+[ -z "$dtb" ] || cp "$dtb" "$work/root/board.dtb"
 cat > "$work/genimage.cfg" << END
 image boot.vfat {
     vfat { label = "VIREO" }

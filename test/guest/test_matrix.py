@@ -72,12 +72,7 @@ def test_other_builds(lab, build):
 
 def test_uboot(lab):
     """BOOT=uboot: U-Boot's booti from a virtio disk with extlinux.conf, as make run BOOT=uboot does."""
-    images.fetched("deb:u-boot-qemu")
-    disk = os.path.join(images.OUT, "uboot.img")
-    config = os.path.join(images.OUT, "extlinux.conf")
-    with open(config, "w", encoding="utf-8") as file:
-        file.write("timeout 1\ndefault vireo\nlabel vireo\n    kernel /Image\n    initrd /initrd\n    append loglevel=7 marker=extlinux\n")
-    images.command([os.path.join(images.TOP, "flash/disk.sh"), disk, config, images.vireo(), images.session_initrd()])
+    disk = images.uboot_disk(images.session_initrd(), "loglevel=7 marker=extlinux")
     shell = lab.shell(lab.spec(boot="uboot", disk=disk))
     assert "Starting kernel" in shell.machine.log
     assert "marker=extlinux" in shell.check("cat /proc/cmdline")

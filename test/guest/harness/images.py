@@ -150,3 +150,15 @@ def bash_initrd():
 
 def have(tool):
     return shutil.which(tool) is not None
+
+
+def uboot_disk(initrd, append, dtb=None):
+    """A disk from which U-Boot starts our kernel, with a device tree of its own if one is given."""
+    fetched("deb:u-boot-qemu")
+    disk = os.path.join(OUT, "uboot.img")
+    config = os.path.join(OUT, "extlinux.conf")
+    lines = ["timeout 1", "default vireo", "label vireo", "    kernel /Image", "    initrd /initrd", "    append " + append]
+    with open(config, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines + (["    fdt /board.dtb"] if dtb else [])) + "\n")
+    command([os.path.join(TOP, "flash/disk.sh"), disk, config, vireo(), initrd] + ([dtb] if dtb else []))
+    return disk

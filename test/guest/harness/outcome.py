@@ -37,9 +37,9 @@ def line_like(log, pattern):
     return [line for line in log.splitlines() if re.search(pattern, line, re.IGNORECASE)]
 
 
-def boot_outcome_of_tree(lab, boot, seconds=40):
-    """Like boot_outcome, for trees without which the firmware may not start ("firmware") and where init may
-    run without a terminal to show a prompt on ("console": the kernel said that it started init)."""
+def boot_outcome_of_tree(lab, boot, seconds=90):
+    """Like boot_outcome, for trees with which init may run without a terminal to show a prompt on ("console":
+    the kernel said that it started init). "firmware": the kernel was never entered."""
     machine = lab.machine(boot)
     name = None
     try:
