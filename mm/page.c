@@ -305,6 +305,17 @@ void page_free_last(struct page *p)
     irq_restore(flags);
 }
 
+void page_dissolve(struct page *block)
+{
+    uint32_t refs = atomic_load(&block->refs);
+    for (uint64_t i = 1; i < 1UL << block->order; i++) {
+        page_born(&block[i]);
+        block[i].refs = refs;
+        block[i].order = 0;
+    }
+    block->order = 0;
+}
+
 void page_get(struct page *p)
 {
     page_hold(p);

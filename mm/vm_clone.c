@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copying and moving page tables: fork and mremap. Walks the tables in step, one leaf table at a
-// time. Parent and cursor are locked; the child of a fork runs nowhere yet and belongs to the
-// caller.
+// time. Both sides of a fork have their cursor; the child runs nowhere yet.
 #include <errno.h>
 #include <lib/assert.h>
 #include <lib/atomic.h>
 
 #include "vm_space_priv.h"
 
+// A table with fewer entries is copied at once: that costs less than the fault that unshares it.
+#define LAZY_ENTRIES_MIN 64
+
 struct clone {
-    struct vm_cursor *c;
-    struct vm_space *child;
-    bool cow;
+    struct vm_cursor *c, *to;
+    enum vm_clone how;
     bool exec; // a page with X was given to the child
 };
 
@@ -21,7 +22,8 @@ static void clone_entries(struct clone *k, pte_t *src, pte_t *dst, vaddr_t start
     unsigned int first = pt_index(start, 0),
                  last = first + (unsigned int)((end - start) >> PAGE_SHIFT);
     unsigned int used = 0, uncounted = 0;
-    const pte_t set = k->cow ? PTE_COW : 0, clear = k->cow ? PTE_W : 0;
+    const bool cow = k->how != VM_CLONE_SHARE;
+    const pte_t set = cow ? PTE_COW : 0, clear = cow ? PTE_W : 0;
     pte_t seen = 0, taken = 0;
 
     for (unsigned int i = first; i < last; i++) {
@@ -44,35 +46,85 @@ static void clone_entries(struct clone *k, pte_t *src, pte_t *dst, vaddr_t start
     }
     if (taken)
         cursor_note_flush(k->c, start, end);
-    table_page(dst)->private += used;
-    k->child->nr_resident += used - uncounted;
+    struct page *table = table_page(dst);
+    table->table_used = (uint16_t)(table->table_used + used);
+    table->table_counted = (uint16_t)(table->table_counted + used - uncounted);
+    atomic_add_relaxed(&k->to->space->nr_resident, used - uncounted);
     k->exec |= (seen & PTE_X) != 0;
 }
 
-int vm_cursor_clone(struct vm_cursor *c, struct vm_space *child, size_t size_bytes, bool cow)
+static void clone_huge(struct clone *k, pte_t *entry, pte_t *to_entry, vaddr_t va)
 {
-    struct clone k = {.c = c, .child = child, .cow = cow};
+    pte_t pte = *entry, shared = (pte | PTE_COW) & ~PTE_W;
+
+    huge_hold(leaf_page(pte));
+    if (pte & PTE_W)
+        cursor_note_flush(k->c, va, va + PT_SIZE(1));
+    atomic_store(entry, shared);
+    atomic_store(to_entry, shared);
+    table_page(to_entry)->table_used++;
+    atomic_add_relaxed(&k->to->space->nr_resident, PT_ENTRIES);
+    k->exec |= (pte & PTE_X) != 0;
+}
+
+// A whole entry of level 1 that goes over as it is; false: its pages go one by one.
+static bool clone_whole(struct clone *k, pte_t *entry, pte_t *to_entry, vaddr_t va)
+{
+    if (k->how == VM_CLONE_SHARE || *to_entry != 0)
+        return false;
+    if (pte_is_huge(*entry)) {
+        clone_huge(k, entry, to_entry, va);
+        return true;
+    }
+    if (pte_is_table(*entry)) {
+        if (k->how != VM_CLONE_LAZY)
+            return false;
+        cursor_take(k->c, leaf_page(*entry));
+        if (leaf_page(*entry)->table_used < LAZY_ENTRIES_MIN)
+            return false;
+    }
+    cursor_share_table(k->c, entry, k->to, to_entry);
+    k->exec = true; // nobody looked
+    return true;
+}
+
+// [start, end) of the entry of level 1, which isn't 0. 0 or -ENOMEM.
+static int clone_entry(struct clone *k, pte_t *entry, vaddr_t start, vaddr_t end)
+{
+    if (end - start == PT_SIZE(1)) {
+        pte_t *to_level1 = cursor_make_level1(k->to, start);
+        if (!to_level1)
+            return -ENOMEM;
+        if (clone_whole(k, entry, &to_level1[pt_index(start, 1)], start))
+            return 0;
+    }
+    int err = pte_is_shared(*entry) ? cursor_unshare(k->c, entry)
+              : pte_is_huge(*entry) ? cursor_split_huge(k->c, entry)
+                                    : 0;
+    pte_t *dst = err == 0 ? cursor_make_leaf(k->to, start) : NULL;
+    if (!dst)
+        return -ENOMEM;
+    clone_entries(k, cursor_leaf_at(k->c, start), dst, start, end);
+    return 0;
+}
+
+int vm_cursor_clone(struct vm_cursor *c, struct vm_cursor *to, size_t size_bytes, enum vm_clone how)
+{
+    struct clone k = {.c = c, .to = to, .how = how};
     vaddr_t end = c->pos + size_bytes;
     int err = 0;
 
-    ASSERT(end <= c->end && size_bytes % PAGE_SIZE == 0);
+    ASSERT(end <= c->end && size_bytes % PAGE_SIZE == 0 && c->level == PT_LEVELS - 1);
     while (c->pos < end && err == 0) {
-        pte_t *level1 = space_find_level1(c->space, c->pos);
-        size_t span = level1 ? PT_SIZE(1) : PT_SIZE(2);
-        vaddr_t next = MIN(ALIGN_DOWN(c->pos, span) + span, end);
-        pte_t pte = level1 ? level1[pt_index(c->pos, 1)] : 0;
-        if (pte != 0) {
-            pte_t *dst = space_make_leaf(child, c->pos);
-            if (dst)
-                clone_entries(&k, table_below(pte), dst, c->pos, next);
-            else
-                err = -ENOMEM;
-        }
+        pte_t *level1 = cursor_level1(c, c->pos);
+        vaddr_t next = cursor_next_span(level1, c->pos, end);
+        if (level1 && level1[pt_index(c->pos, 1)])
+            err = clone_entry(&k, &level1[pt_index(c->pos, 1)], c->pos, next);
         c->pos = next;
     }
     // The child may first run on a hart that has never fenced for these pages.
     if (k.exec)
-        mmu_context_flush_icache(&child->context);
+        mmu_context_flush_icache(&to->space->context);
     return err;
 }
 
@@ -83,7 +135,7 @@ static int move_prepare(struct vm_cursor *c, vaddr_t from, vaddr_t to, size_t si
     for (size_t done = 0; done < size;) {
         size_t span_left = PT_SIZE(1) - (from + done) % PT_SIZE(1);
         size_t part = MIN(MIN(span_left, PT_SIZE(1) - (to + done) % PT_SIZE(1)), size - done);
-        if (space_find_leaf(c->space, from + done) && !space_make_leaf(c->space, to + done))
+        if (cursor_leaf_at(c, from + done) && !cursor_make_leaf(c, to + done))
             return -ENOMEM;
         done += part;
     }
@@ -93,10 +145,28 @@ static int move_prepare(struct vm_cursor *c, vaddr_t from, vaddr_t to, size_t si
 static void move_drop_empty(struct vm_cursor *c, vaddr_t start, size_t size)
 {
     vaddr_t end = start + size;
-    for (vaddr_t va = start; va < end; va = ALIGN_DOWN(va, PT_SIZE(1)) + PT_SIZE(1)) {
-        pte_t *leaf = space_find_leaf(c->space, va);
-        if (leaf && table_page(leaf)->private == 0)
-            cursor_drop_empty_leaf(c, va);
+    for (vaddr_t va = start; va < end; va = ALIGN_DOWN(va, PT_SIZE(1)) + PT_SIZE(1))
+        cursor_drop_if_empty(c, va);
+}
+
+// One page. Its table's sums follow it.
+static void move_page(struct vm_cursor *c, pte_t *src, vaddr_t from, vaddr_t to)
+{
+    pte_t *entry = &src[pt_index(from, 0)], pte = *entry;
+    pte_t *dst = cursor_leaf_at(c, to);
+    struct page *src_table = table_page(src), *dst_table = table_page(dst);
+
+    if (pte & PTE_V)
+        cursor_note_flush(c, from, from + PAGE_SIZE);
+    if (pte & PTE_X)
+        cursor_sync_icache(c);
+    atomic_store(&dst[pt_index(to, 0)], pte);
+    atomic_store(entry, 0);
+    src_table->table_used--;
+    dst_table->table_used++;
+    if (leaf_is_counted(pte)) {
+        src_table->table_counted--;
+        dst_table->table_counted++;
     }
 }
 
@@ -105,26 +175,15 @@ int vm_cursor_move(struct vm_cursor *c, vaddr_t from, vaddr_t to, size_t size_by
     ASSERT(from + size_bytes <= to || to + size_bytes <= from);
     int err = move_prepare(c, from, to, size_bytes);
     for (size_t done = 0; err == 0 && done < size_bytes; done += PAGE_SIZE) {
-        pte_t *src = space_find_leaf(c->space, from + done);
+        pte_t *src = cursor_leaf_at(c, from + done);
         if (!src) {
             size_t skip = PT_SIZE(1) - (from + done) % PT_SIZE(1);
             done += skip - PAGE_SIZE;
             continue;
         }
-        pte_t *entry = &src[pt_index(from + done, 0)];
-        if (*entry == 0)
-            continue;
-        pte_t *dst = space_find_leaf(c->space, to + done);
-        if (*entry & PTE_V)
-            cursor_note_flush(c, from + done, from + done + PAGE_SIZE);
-        if (*entry & PTE_X)
-            cursor_sync_icache(c);
-        dst[pt_index(to + done, 0)] = *entry;
-        *entry = 0;
-        table_page(src)->private --;
-        table_page(dst)->private ++;
+        if (src[pt_index(from + done, 0)])
+            move_page(c, src, from + done, to + done);
     }
-    c->leaf = NULL;
     move_drop_empty(c, from, size_bytes);
     move_drop_empty(c, to, size_bytes);
     return err;

@@ -208,12 +208,58 @@ static int fault_object(struct fault *f)
     return err;
 }
 
+// May the 2 MiB around the fault be one page?
+static bool fault_may_huge(const struct fault *f)
+{
+    vaddr_t start = ALIGN_DOWN(f->va, PT_SIZE(1));
+    return start >= f->r->start && f->r->end - start >= PT_SIZE(1) &&
+           !(f->r->flags & VM_NOHUGEPAGE) && fault_wants_own_page(f);
+}
+
+// 0, or -ENOMEM: then a small page may do.
+static int fault_huge(struct fault *f)
+{
+    struct page *block = page_alloc(PT_SHIFT(1) - PAGE_SHIFT, PAGE_ALLOC_ZERO | PAGE_ALLOC_USER);
+    if (!block)
+        return -ENOMEM;
+    int err = vm_cursor_map_huge(&f->c, block, f->prot);
+    if (err != 0)
+        page_put(block);
+    return err;
+}
+
+static int fault_absent(struct fault *f)
+{
+    if (fault_may_huge(f) && vm_cursor_fits_huge(&f->c) && fault_huge(f) == 0)
+        return 0;
+    return fault_zero(f);
+}
+
+// In a 2 MiB page: what a write finds shared is taken over or becomes small pages.
+static int fault_huge_present(struct fault *f, struct vm_mapping *now)
+{
+    if (!f->write || !now->cow || vm_cursor_take_huge(&f->c, f->prot)) {
+        mmu_context_flush_local(&f->m->space.context, f->va);
+        return 0;
+    }
+    int err = vm_cursor_own(&f->c, PAGE_SIZE, VM_OWN_PAGES);
+    if (err != 0)
+        return err;
+    vm_cursor_query(&f->c, now);
+    return fault_present(f, now);
+}
+
 static int fault_anonymous(struct fault *f)
 {
     struct vm_mapping now;
     vm_cursor_open(&f->c, &f->m->space, f->va, f->va + PAGE_SIZE);
-    vm_cursor_query(&f->c, &now);
-    int err = now.present ? fault_present(f, &now) : fault_zero(f);
+    int err = vm_cursor_own(&f->c, PAGE_SIZE, VM_OWN_SHARED);
+    if (err == 0) {
+        vm_cursor_query(&f->c, &now);
+        err = !now.present ? fault_absent(f)
+              : now.huge   ? fault_huge_present(f, &now)
+                           : fault_present(f, &now);
+    }
     vm_cursor_close(&f->c);
     return err;
 }

@@ -57,8 +57,7 @@ static int discard_part(struct vm_region *r, vaddr_t start, vaddr_t end, long ad
     // Freeing lazily is allowed to be freeing at once.
     if (advice == MADV_FREE && r->object)
         return -EINVAL;
-    vm_map_unmap_pages(r->map, start, end);
-    return 0;
+    return vm_map_unmap_pages(r->map, start, end);
 }
 
 static int remove_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)

@@ -12,6 +12,7 @@
 #include "radix_priv.h"
 #include "slab_priv.h"
 #include "vm_map_priv.h"
+#include "vm_space_priv.h"
 
 // Room above mmap_base for a stack of the largest usual size, beyond its random offset.
 #define STACK_ROOM (1UL << 30)
@@ -23,6 +24,7 @@ void vm_caches_init(void)
     vm_maps = slab_cache_create("vm_map", sizeof(struct vm_map), 64);
     vm_region_init();
     radix_init();
+    vm_table_init();
 }
 
 struct vm_map *vm_map_create(const uint64_t random[3])
@@ -111,6 +113,14 @@ static int fork_regions(struct vm_map *child, const struct vm_map *m)
     return 0;
 }
 
+static enum vm_clone fork_how(const struct vm_region *r)
+{
+    if (r->flags & VM_SHARED)
+        return VM_CLONE_SHARE;
+    // Truncate visits tables with pages of objects: those it must find.
+    return r->object ? VM_CLONE_COPY : VM_CLONE_LAZY;
+}
+
 // All pages under one cursor, so with one flush. The child is locked as well: its regions are in
 // their objects' lists by now, and truncate may visit it.
 static int fork_pages(struct vm_map *child, struct vm_map *m)
@@ -125,7 +135,7 @@ static int fork_pages(struct vm_map *child, struct vm_map *m)
         if (r->flags & VM_WIPEONFORK)
             continue;
         vm_cursor_seek(&from, r->start);
-        err = vm_cursor_clone(&from, &child->space, r->end - r->start, !(r->flags & VM_SHARED));
+        err = vm_cursor_clone(&from, &to, r->end - r->start, fork_how(r));
         if (err != 0)
             break;
     }

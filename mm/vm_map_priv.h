@@ -61,13 +61,8 @@ int vm_map_unmap_locked(struct vm_map *m, vaddr_t start, vaddr_t end);
 // Fault [start, end) in, as far as it goes. 0 or the first -ENOMEM/-EFAULT.
 int vm_map_populate(struct vm_map *m, vaddr_t start, vaddr_t end, enum vm_access access);
 
-static inline void vm_map_unmap_pages(struct vm_map *m, vaddr_t start, vaddr_t end)
-{
-    struct vm_cursor c;
-    vm_cursor_open(&c, &m->space, start, end);
-    vm_cursor_unmap(&c, end - start);
-    vm_cursor_close(&c);
-}
+// 0 or -ENOMEM (all is as it was).
+int vm_map_unmap_pages(struct vm_map *m, vaddr_t start, vaddr_t end);
 
 // Resolve a fault of a page in region `r`; the map is read-locked. The access needn't be one that
 // the region allows (a forced one): then the page is made ready, and no more accessible than the

@@ -165,6 +165,17 @@ long vm_map_mmap(struct vm_map *m, const struct vm_mmap_args *args)
     return addr;
 }
 
+int vm_map_unmap_pages(struct vm_map *m, vaddr_t start, vaddr_t end)
+{
+    struct vm_cursor c;
+    vm_cursor_open(&c, &m->space, start, end);
+    int err = vm_cursor_own(&c, end - start, VM_OWN_EDGES);
+    if (err == 0)
+        vm_cursor_unmap(&c, end - start);
+    vm_cursor_close(&c);
+    return err;
+}
+
 int vm_map_unmap_locked(struct vm_map *m, vaddr_t start, vaddr_t end)
 {
     struct vm_region *r = vm_region_find(m, start);
@@ -173,7 +184,11 @@ int vm_map_unmap_locked(struct vm_map *m, vaddr_t start, vaddr_t end)
     int err = vm_region_isolate(m, start, end);
     if (err != 0)
         return err;
-    vm_map_unmap_pages(m, start, end);
+    err = vm_map_unmap_pages(m, start, end);
+    if (err != 0) {
+        vm_region_merge_range(m, start, end);
+        return err;
+    }
     for (r = vm_region_find(m, start); r && r->start < end;) {
         struct vm_region *next = vm_region_next(r);
         vm_region_remove(r);

@@ -38,12 +38,15 @@ static int mprotect_part(struct vm_map *m, struct vm_region *r, vaddr_t start, v
     int err = vm_region_isolate(m, start, end);
     if (err != 0)
         return err;
-    r = vm_region_find(m, start);
-    vm_region_set_flags(r, flags);
     vm_cursor_open(&c, &m->space, start, end);
-    vm_cursor_protect(&c, end - start, mprotect_pte_rights(r));
+    err = vm_cursor_own(&c, end - start, VM_OWN_TABLES);
+    if (err == 0) {
+        r = vm_region_find(m, start);
+        vm_region_set_flags(r, flags);
+        vm_cursor_protect(&c, end - start, mprotect_pte_rights(r));
+    }
     vm_cursor_close(&c);
-    return 0;
+    return err;
 }
 
 static int mprotect_locked(struct vm_map *m, vaddr_t start, vaddr_t end, unsigned int prot)

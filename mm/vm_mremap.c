@@ -46,6 +46,13 @@ static int mremap_check(const struct mremap *q, const struct vm_region *r)
     return 0;
 }
 
+static int mremap_move_pages(struct vm_cursor *c, vaddr_t from, vaddr_t to, size_t size)
+{
+    vm_cursor_seek(c, from);
+    int err = vm_cursor_own(c, size, VM_OWN_PAGES);
+    return err == 0 ? vm_cursor_move(c, from, to, size) : err;
+}
+
 // Move [old, old + old_size) to a new region at `to`, of new_size. The address or -errno.
 static long mremap_move(const struct mremap *q, vaddr_t to)
 {
@@ -69,7 +76,7 @@ static long mremap_move(const struct mremap *q, vaddr_t to)
     vm_region_insert(q->m, fresh);
     if (moved > 0) {
         vm_cursor_open(&c, &q->m->space, MIN(q->old, to), MAX(q->old, to) + moved);
-        err = vm_cursor_move(&c, q->old, to, moved);
+        err = mremap_move_pages(&c, q->old, to, moved);
         vm_cursor_close(&c);
     }
     if (err != 0) {

@@ -1,94 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The page tables of one user address space and the cursor's work on single pages: open, close,
-// query, find, map. vm_unmap.c has the work on ranges, vm_clone.c fork and mremap.
+// query, find, map. vm_table.c has the tables and their locks, vm_unmap.c the work on ranges,
+// vm_clone.c fork and mremap, vm_share.c tables that fork shares, vm_huge.c 2 MiB pages.
 //
 // Life: vm_space_init makes a root whose upper half is the kernel's; tables below come with the
-// first page mapped and go with the last; vm_space_destroy drops everything. A cursor holds
-// space->lock from open to close. Nothing is freed before cursor_flush() has returned from the
-// flush, and that is the only way to free: so no hart can use a translation to a page that somebody
-// else owns.
+// first page mapped and go with the last; vm_space_destroy drops everything. Nothing is freed before
+// cursor_flush() has returned from the flush, and that is the only way to free: so no hart can use a
+// translation to a page that somebody else owns.
+//
+// Locking: what a table says is changed and read under its lock (descents read links without). A
+// cursor holds the covering table's from open to close, and those of the tables below as it comes
+// to them, to the close: what it saw and did stays so until harts were flushed.
 #include <arch/thread.h>
 #include <errno.h>
 #include <lib/assert.h>
+#include <lib/atomic.h>
 #include <string.h>
 
 #include "vm_space_priv.h"
 
-// Tables that are empty again wait here for the next space that needs one: fork and exit take and
-// give about ten each time, and clearing them would be most of the work. Roots keep the kernel's
-// half. Touched by their own hart only; nothing here runs in interrupts or sleeps on the way.
-#define TABLES_KEPT 12
-#define ROOTS_KEPT  3
-
-static struct table_stack {
-    unsigned int nr_tables, nr_roots;
-    struct page *tables[TABLES_KEPT], *roots[ROOTS_KEPT];
-} __attribute__((aligned(64))) table_stacks[NR_CPUS_MAX];
-
-static struct page *table_alloc(void)
-{
-    struct table_stack *stack = &table_stacks[hart_self()->cpu];
-    if (stack->nr_tables > 0)
-        return stack->tables[--stack->nr_tables];
-    struct page *p = page_alloc(0, PAGE_ALLOC_ZERO);
-    if (p)
-        page_account_tables(1);
-    return p;
-}
-
-// All entries are 0.
-static void table_free(struct page *table)
-{
-    struct table_stack *stack = &table_stacks[hart_self()->cpu];
-    if (stack->nr_tables < TABLES_KEPT) {
-        stack->tables[stack->nr_tables++] = table;
-        return;
-    }
-    page_account_tables(-1);
-    page_put(table);
-}
-
-static struct page *root_alloc(void)
-{
-    struct table_stack *stack = &table_stacks[hart_self()->cpu];
-    if (stack->nr_roots > 0)
-        return stack->roots[--stack->nr_roots];
-    struct page *p = table_alloc();
-    if (p) {
-        pte_t *root = page_to_virt(p);
-        const pte_t *kernel = phys_to_virt(kernel_root());
-        memcpy(root + PT_ENTRIES / 2, kernel + PT_ENTRIES / 2, PT_ENTRIES / 2 * sizeof(pte_t));
-    }
-    return p;
-}
-
-// The lower half is 0.
-static void root_free(struct page *p)
-{
-    struct table_stack *stack = &table_stacks[hart_self()->cpu];
-    if (stack->nr_roots < ROOTS_KEPT) {
-        stack->roots[stack->nr_roots++] = p;
-        return;
-    }
-    page_account_tables(-1);
-    page_put(p);
-}
-
-void vm_space_reclaim(void)
-{
-    struct table_stack *stack = &table_stacks[hart_self()->cpu];
-    page_account_tables(-(int)(stack->nr_tables + stack->nr_roots));
-    while (stack->nr_tables > 0)
-        page_put(stack->tables[--stack->nr_tables]);
-    while (stack->nr_roots > 0)
-        page_put(stack->roots[--stack->nr_roots]);
-}
-
 int vm_space_init(struct vm_space *s)
 {
     memset(s, 0, sizeof(*s));
-    mutex_init(&s->lock);
-    struct page *root = root_alloc();
+    struct page *root = vm_table_alloc_root();
     if (!root)
         return -ENOMEM;
     s->nr_tables = 1;
@@ -96,53 +30,35 @@ int vm_space_init(struct vm_space *s)
     return 0;
 }
 
-pte_t *space_add_table(struct vm_space *s, pte_t *entry, pte_t *table)
-{
-    struct page *p = table_alloc();
-    if (!p)
-        return NULL;
-    s->nr_tables++;
-    pte_t *fresh = page_to_virt(p);
-    // Released: a hart that walks to the table finds it empty, not as it was (page walks are
-    // ordered by address dependency).
-    __atomic_store_n(entry, pte_make(virt_to_phys(fresh), PTE_V), __ATOMIC_RELEASE);
-    if (table)
-        table_page(table)->private ++;
-    return fresh;
-}
-
-pte_t *space_make_leaf(struct vm_space *s, vaddr_t va)
-{
-    unsigned int top = pt_index(va, 2);
-    pte_t *entry = &space_root(s)[top];
-    pte_t *level1 = *entry ? table_below(*entry) : space_add_table(s, entry, NULL);
-    if (!level1)
-        return NULL;
-    s->root_used[top / 64] |= BIT(top % 64);
-    entry = &level1[pt_index(va, 1)];
-    return *entry ? table_below(*entry) : space_add_table(s, entry, level1);
-}
-
-// Give a table back with the references of whatever it still maps.
-static void table_release(struct vm_space *s, struct page *table)
+void table_release(struct page *table)
 {
     pte_t *entry = page_to_virt(table);
-    uint64_t used = table->private, counted = 0;
-    for (; used > 0; entry++) {
+    for (uint64_t used = table->table_used; used > 0; entry++) {
         pte_t pte = *entry;
         if (pte == 0)
             continue;
         used--;
         *entry = 0;
-        if (!(pte & PTE_SOFT)) {
-            counted++;
+        if (!(pte & PTE_SOFT))
             page_drop(leaf_page(pte));
-        }
     }
-    table->private = 0;
-    s->nr_resident -= counted;
-    s->nr_tables--;
-    table_free(table);
+    table->table_used = table->table_counted = 0;
+}
+
+// One entry of a level-1 table: a leaf table of our own, one that is shared, or a huge page.
+static void destroy_entry(struct vm_space *s, pte_t pte)
+{
+    if (pte_is_table(pte)) {
+        s->nr_resident -= leaf_page(pte)->table_counted;
+        table_release(leaf_page(pte));
+        vm_table_free(leaf_page(pte));
+        s->nr_tables--;
+    } else if (pte_is_huge(pte)) {
+        s->nr_resident -= PT_ENTRIES;
+        huge_drop(leaf_page(pte));
+    } else {
+        space_drop_shared(s, pte);
+    }
 }
 
 // One entry of the root, with all below it.
@@ -150,15 +66,15 @@ static void destroy_level1(struct vm_space *s, pte_t *root_entry)
 {
     struct page *table = leaf_page(*root_entry);
     pte_t *entry = table_below(*root_entry);
-    for (; table->private > 0; entry++)
+    for (; table->table_used > 0; entry++)
         if (*entry) {
-            table_release(s, leaf_page(*entry));
+            destroy_entry(s, *entry);
             *entry = 0;
-            table->private --;
+            table->table_used--;
         }
     *root_entry = 0;
     s->nr_tables--;
-    table_free(table);
+    vm_table_free(table);
 }
 
 void vm_space_destroy(struct vm_space *s)
@@ -169,7 +85,7 @@ void vm_space_destroy(struct vm_space *s)
     for (unsigned int i = 0; i < ARRAY_SIZE(s->root_used); i++)
         for (uint64_t used = s->root_used[i]; used; used &= used - 1)
             destroy_level1(s, &root[i * 64 + (unsigned int)__builtin_ctzl(used)]);
-    root_free(table_page(root));
+    vm_table_free_root(table_page(root));
     ASSERT(s->nr_tables == 1 && s->nr_resident == 0);
 }
 
@@ -182,11 +98,15 @@ void vm_cursor_open(struct vm_cursor *c, struct vm_space *s, vaddr_t start, vadd
     c->flush_start = USER_END;
     c->flush_end = 0;
     c->icache = false;
+    c->unlinked = false;
+    c->empty_level = PT_LEVELS;
+    c->locked = NULL;
     c->leaf = NULL;
     c->nr_free = 0;
-    list_init(&c->free_tables);
-    mutex_lock(&s->lock);
+    c->node = vm_table_lock_covering(s, start, end, c, &c->level);
 }
+
+#define FREE_HUGE 1UL
 
 void cursor_flush(struct vm_cursor *c)
 {
@@ -194,20 +114,51 @@ void cursor_flush(struct vm_cursor *c)
         mmu_context_flush(&c->space->context, c->flush_start, c->flush_end);
     c->flush_start = USER_END;
     c->flush_end = 0;
-    for (unsigned int i = 0; i < c->nr_free; i++)
-        page_drop(c->free_batch[i]);
-    c->nr_free = 0;
-    while (!list_is_empty(&c->free_tables)) {
-        struct page *table = list_first_entry(&c->free_tables, struct page, list);
-        list_remove(&table->list);
-        table_release(c->space, table);
+    for (unsigned int i = 0; i < c->nr_free; i++) {
+        struct page *page = (struct page *)(c->free_batch[i] & ~FREE_HUGE);
+        if (c->free_batch[i] & FREE_HUGE)
+            huge_drop(page);
+        else
+            page_drop(page);
     }
+    c->nr_free = 0;
+}
+
+// Let go of a table below the covering one: for ever, if it was unlinked.
+static void cursor_release_table(struct page *table)
+{
+    bool gone = table->table_links == 0;
+    if (gone)
+        table_release(table);
+    vm_table_unlock(table);
+    if (gone)
+        vm_table_put(table);
+}
+
+// Tables that this cursor left empty, but whose upper table it doesn't hold.
+static __attribute__((noinline)) void space_drop_empty(struct vm_space *s, vaddr_t va,
+                                                       unsigned int level)
+{
+    vaddr_t start = ALIGN_DOWN(va, PT_SIZE(level + 1));
+    struct vm_cursor c;
+
+    vm_cursor_open(&c, s, start, start + PT_SIZE(level + 1));
+    cursor_drop_if_empty(&c, start);
+    vm_cursor_close(&c);
 }
 
 void vm_cursor_close(struct vm_cursor *c)
 {
     cursor_flush(c);
-    mutex_unlock(&c->space->lock);
+    if (unlikely(c->unlinked))
+        vm_table_drain();
+    for (struct page *next, *table = c->locked; table; table = next) {
+        next = table->table_next;
+        cursor_release_table(table);
+    }
+    vm_table_unlock(c->node);
+    if (unlikely(c->empty_level < PT_LEVELS))
+        space_drop_empty(c->space, c->start, c->empty_level);
 }
 
 void vm_cursor_seek(struct vm_cursor *c, vaddr_t pos)
@@ -216,11 +167,21 @@ void vm_cursor_seek(struct vm_cursor *c, vaddr_t pos)
     c->pos = pos;
 }
 
-void cursor_free_page(struct vm_cursor *c, struct page *page)
+static inline void cursor_free(struct vm_cursor *c, uintptr_t page)
 {
     if (c->nr_free == ARRAY_SIZE(c->free_batch))
         cursor_flush(c);
     c->free_batch[c->nr_free++] = page;
+}
+
+void cursor_free_page(struct vm_cursor *c, struct page *page)
+{
+    cursor_free(c, (uintptr_t)page);
+}
+
+void cursor_free_huge(struct vm_cursor *c, struct page *block)
+{
+    cursor_free(c, (uintptr_t)block | FREE_HUGE);
 }
 
 void cursor_sync_icache(struct vm_cursor *c)
@@ -231,20 +192,97 @@ void cursor_sync_icache(struct vm_cursor *c)
     mmu_context_flush_icache(&c->space->context);
 }
 
-static inline pte_t *cursor_leaf(struct vm_cursor *c)
+pte_t *cursor_level1(struct vm_cursor *c, vaddr_t va)
 {
-    vaddr_t base = ALIGN_DOWN(c->pos, PT_SIZE(1));
-    if (!c->leaf || c->leaf_base != base) {
-        c->leaf = space_find_leaf(c->space, c->pos);
-        c->leaf_base = base;
+    if (c->level == 1)
+        return page_to_virt(c->node);
+    if (c->level == 0)
+        return NULL;
+    pte_t pte = space_root(c->space)[pt_index(va, 2)];
+    if (pte == 0)
+        return NULL;
+    cursor_take(c, leaf_page(pte));
+    return table_below(pte);
+}
+
+pte_t *cursor_leaf_at(struct vm_cursor *c, vaddr_t va)
+{
+    vaddr_t base = ALIGN_DOWN(va, PT_SIZE(1));
+    if (c->leaf && c->leaf_base == base)
+        return c->leaf;
+    c->leaf = NULL;
+    c->leaf_base = base;
+    if (c->level == 0)
+        return c->leaf = page_to_virt(c->node);
+    const pte_t *level1 = cursor_level1(c, va);
+    pte_t pte = level1 ? level1[pt_index(va, 1)] : 0;
+    if (pte_is_table(pte)) {
+        cursor_take(c, leaf_page(pte));
+        c->leaf = table_below(pte);
     }
     return c->leaf;
 }
 
+pte_t *cursor_add_table(struct vm_cursor *c, pte_t *table, unsigned int index)
+{
+    struct page *p = vm_table_alloc();
+    if (!p)
+        return NULL;
+    vm_table_lock_new(p, c);
+    p->table_next = c->locked;
+    c->locked = p;
+    atomic_add_relaxed(&c->space->nr_tables, 1);
+    table_page(table)->table_used++;
+    pte_t *fresh = page_to_virt(p);
+    // Released: a hart that walks to the table finds it empty, not as it was (page walks are
+    // ordered by address dependency), and a descent finds it locked.
+    atomic_store_release(&table[index], pte_make(virt_to_phys(fresh), PTE_V));
+    return fresh;
+}
+
+pte_t *cursor_make_level1(struct vm_cursor *c, vaddr_t va)
+{
+    unsigned int top = pt_index(va, 2);
+    pte_t *level1 = cursor_level1(c, va);
+    if (level1)
+        return level1;
+    level1 = cursor_add_table(c, space_root(c->space), top);
+    if (level1)
+        c->space->root_used[top / 64] |= BIT(top % 64);
+    return level1;
+}
+
+pte_t *cursor_make_leaf(struct vm_cursor *c, vaddr_t va)
+{
+    pte_t *leaf = cursor_leaf_at(c, va);
+    if (leaf)
+        return leaf;
+    pte_t *level1 = cursor_make_level1(c, va);
+    if (!level1)
+        return NULL;
+    ASSERT(level1[pt_index(va, 1)] == 0); // owned by whoever maps
+    return c->leaf = cursor_add_table(c, level1, pt_index(va, 1));
+}
+
+// The PTE at pos wherever it is: in a leaf table, in one that is shared, or of 2 MiB.
+static pte_t cursor_pte(struct vm_cursor *c, bool *huge)
+{
+    const pte_t *leaf = cursor_leaf_at(c, c->pos);
+    *huge = false;
+    if (leaf)
+        return leaf[pt_index(c->pos, 0)];
+    const pte_t *level1 = cursor_level1(c, c->pos);
+    pte_t pte = level1 ? level1[pt_index(c->pos, 1)] : 0;
+    // Whoever unshares it meanwhile adds PTE_COW to its entries and nothing else.
+    if (pte_is_shared(pte))
+        return atomic_load(&table_below(pte)[pt_index(c->pos, 0)]);
+    *huge = pte != 0;
+    return pte;
+}
+
 void vm_cursor_query(struct vm_cursor *c, struct vm_mapping *m)
 {
-    const pte_t *leaf = cursor_leaf(c);
-    pte_t pte = leaf ? leaf[pt_index(c->pos, 0)] : 0;
+    pte_t pte = cursor_pte(c, &m->huge);
     m->present = pte != 0;
     if (!m->present)
         return;
@@ -253,21 +291,31 @@ void vm_cursor_query(struct vm_cursor *c, struct vm_mapping *m)
     if (pte & PTE_V)
         m->prot = (pte & PTE_R ? VM_READ : 0) | (pte & PTE_W ? VM_WRITE : 0) |
                   (pte & PTE_X ? VM_EXEC : 0);
-    m->pa = pte_paddr(pte);
-    m->page = pte & PTE_SOFT ? NULL : leaf_page(pte);
+    m->pa = pte_paddr(pte) + (m->huge ? c->pos % PT_SIZE(1) : 0);
+    m->page = pte & PTE_SOFT ? NULL : page_of(m->pa);
     m->accessed = pte & PTE_A;
     m->dirty = pte & PTE_D;
+}
+
+// Entries of the 2 MiB around pos in whatever table holds them; NULL: nothing, or a huge page.
+static const pte_t *cursor_peek_leaf(struct vm_cursor *c, const pte_t *level1, bool *huge)
+{
+    const pte_t *leaf = cursor_leaf_at(c, c->pos);
+    pte_t pte = level1 ? level1[pt_index(c->pos, 1)] : 0;
+    *huge = !leaf && pte_is_huge(pte);
+    return leaf ? leaf : pte_is_shared(pte) ? table_below(pte) : NULL;
 }
 
 bool vm_cursor_find(struct vm_cursor *c)
 {
     while (c->pos < c->end) {
-        vaddr_t next = MIN(ALIGN_DOWN(c->pos, PT_SIZE(1)) + PT_SIZE(1), c->end);
-        const pte_t *leaf = cursor_leaf(c);
-        if (!leaf && !space_find_level1(c->space, c->pos))
-            next = MIN(ALIGN_DOWN(c->pos, PT_SIZE(2)) + PT_SIZE(2), c->end);
+        bool huge;
+        const pte_t *level1 = cursor_level1(c, c->pos), *leaf = cursor_peek_leaf(c, level1, &huge);
+        vaddr_t next = c->level == 0 ? c->end : cursor_next_span(level1, c->pos, c->end);
+        if (huge)
+            return true;
         for (; leaf && c->pos < next; c->pos += PAGE_SIZE)
-            if (leaf[pt_index(c->pos, 0)])
+            if (atomic_load(&leaf[pt_index(c->pos, 0)]))
                 return true;
         c->pos = next;
     }
@@ -277,33 +325,32 @@ bool vm_cursor_find(struct vm_cursor *c)
 static int cursor_map_pte(struct vm_cursor *c, pte_t pte)
 {
     ASSERT(c->pos < c->end);
-    pte_t *leaf = cursor_leaf(c);
-    if (!leaf) {
-        leaf = c->leaf = space_make_leaf(c->space, c->pos);
-        if (!leaf)
-            return -ENOMEM;
-    }
+    pte_t *leaf = cursor_make_leaf(c, c->pos);
+    if (!leaf)
+        return -ENOMEM;
     if (pte & PTE_X)
         cursor_sync_icache(c);
     pte_t *entry = &leaf[pt_index(c->pos, 0)];
+    struct page *table = table_page(leaf);
     pte_t old = *entry;
+    int64_t counted = leaf_is_counted(pte) - leaf_is_counted(old);
     if (old == 0) {
-        table_page(leaf)->private ++;
+        table->table_used++;
     } else {
         // Break before make: no hart may use the old page once one sees the new.
         *entry = 0;
-        if (leaf_is_counted(old)) {
-            c->space->nr_resident--;
+        if (leaf_is_counted(old))
             cursor_free_page(c, leaf_page(old));
-        }
         if (old & PTE_V)
             mmu_context_flush(&c->space->context, c->pos, c->pos + PAGE_SIZE);
     }
     // Release: the page's content is visible before its translation; the partner is the dependency
     // from the page walk to the access.
-    __atomic_store_n(entry, pte, __ATOMIC_RELEASE);
-    if (leaf_is_counted(pte))
-        c->space->nr_resident++;
+    atomic_store_release(entry, pte);
+    if (counted != 0) {
+        table->table_counted = (uint16_t)(table->table_counted + counted);
+        atomic_add_relaxed(&c->space->nr_resident, (uint64_t)counted);
+    }
     c->pos += PAGE_SIZE;
     return 0;
 }

@@ -4,10 +4,13 @@
 // A leaf PTE in user space is in one of three states:
 //   0                  nothing mapped
 //   V                  the hardware may use it
-//   not V, not 0       mapped, but with no right at all (PROT_NONE): PTE_A keeps it from being 0
+//   not V, but U       mapped, but with no right at all (PROT_NONE)
 // PTE_SOFT marks what isn't counted: device memory and the zero page. Of a private mapping, a PTE
 // without PTE_COW means that this space is the page's only owner.
-// `private` of a table's struct page counts its entries that aren't 0 (the root's isn't kept).
+//
+// An upper PTE is 0, a table, a leaf of 2 MiB (level 1), or neither V nor U: a leaf table that fork
+// shared (level 1). Such a table isn't reached by hardware or descents (it is stray) and stays as it
+// is until one of its spaces uses it: vm_share.c.
 #pragma once
 
 #include <mm/vm_space.h>
@@ -52,26 +55,84 @@ static inline struct page *leaf_page(pte_t pte)
     return page_of(pte_paddr(pte));
 }
 
+static inline bool pte_is_shared(pte_t pte)
+{
+    return pte != 0 && !(pte & (PTE_V | PTE_U));
+}
+
+static inline bool pte_is_huge(pte_t pte) // of level 1
+{
+    return pte & PTE_U;
+}
+
+// vm_table.c
+void vm_table_init(void);
+struct page *vm_table_alloc(void); // all entries 0; NULL: no memory
+void vm_table_free(struct page *table);
+struct page *vm_table_alloc_root(void);
+void vm_table_free_root(struct page *table);
+void vm_table_lock(struct page *table, const void *owner); // owner: 8-byte aligned
+void vm_table_lock_new(struct page *table, const void *owner); // nobody else knows it
+void vm_table_unlock(struct page *table);
+// Lock the lowest table that covers [start, end).
+struct page *vm_table_lock_covering(const struct vm_space *s, vaddr_t start, vaddr_t end,
+                                    const void *owner, unsigned int *level);
+void vm_table_put(struct page *table); // an empty one that was unlinked
+// Every descent that may have seen a link that is gone now has ended.
+void vm_table_drain(void);
 // Give the empty tables that this hart keeps for itself back.
 void vm_space_reclaim(void);
-// A new empty table below `*entry`, or NULL. `table` holds the entry (NULL: the root).
-pte_t *space_add_table(struct vm_space *s, pte_t *entry, pte_t *table);
-// Tables above `va`: NULL where there is none.
-static inline pte_t *space_find_level1(const struct vm_space *s, vaddr_t va)
+
+static inline bool vm_table_is_locked_by(const struct page *table, const void *owner)
 {
-    pte_t pte = space_root(s)[pt_index(va, 2)];
-    return pte ? table_below(pte) : NULL;
+    return (__atomic_load_n(&table->private, __ATOMIC_RELAXED) & ~1UL) == (uintptr_t)owner;
 }
 
-static inline pte_t *space_find_leaf(const struct vm_space *s, vaddr_t va)
+// Lock a table below one that the cursor holds, unless it is locked by it already.
+static inline void cursor_take(struct vm_cursor *c, struct page *table)
 {
-    pte_t *level1 = space_find_level1(s, va);
-    pte_t pte = level1 ? level1[pt_index(va, 1)] : 0;
-    return pte ? table_below(pte) : NULL;
+    if (vm_table_is_locked_by(table, c))
+        return;
+    vm_table_lock(table, c);
+    table->table_next = c->locked;
+    c->locked = table;
 }
 
-// The leaf table for `va`, made if need be; NULL: no memory.
-pte_t *space_make_leaf(struct vm_space *s, vaddr_t va);
+// The level-1 table for `va`, locked; NULL: none, or above what the cursor holds (which then is the
+// leaf table).
+pte_t *cursor_level1(struct vm_cursor *c, vaddr_t va);
+pte_t *cursor_make_level1(struct vm_cursor *c, vaddr_t va); // NULL: no memory
+// The leaf table for `va`, locked; NULL: none that hardware could see.
+pte_t *cursor_leaf_at(struct vm_cursor *c, vaddr_t va);
+// The same, made if need be; NULL: no memory.
+pte_t *cursor_make_leaf(struct vm_cursor *c, vaddr_t va);
+// A new table for an empty entry of `table`, linked and locked; NULL: no memory.
+pte_t *cursor_add_table(struct vm_cursor *c, pte_t *table, unsigned int index);
+// Take `child` out of the entry of `parent`; both are locked.
+void cursor_unlink_table(struct vm_cursor *c, pte_t *parent, unsigned int index);
+// The leaf table of `va`, and the one above it, go if they are empty; at close, if a table is missing
+// that the cursor doesn't hold.
+void cursor_drop_if_empty(struct vm_cursor *c, vaddr_t va);
+// Drop the references of whatever the table maps.
+void table_release(struct page *table);
+
+// The end of the entry of level 1 (2, where there is no level-1 table) around va, but at most `end`.
+static inline vaddr_t cursor_next_span(const pte_t *level1, vaddr_t va, vaddr_t end)
+{
+    size_t span = level1 ? PT_SIZE(1) : PT_SIZE(2);
+    return MIN(ALIGN_DOWN(va, span) + span, end);
+}
+
+// vm_share.c
+void cursor_share_table(struct vm_cursor *c, pte_t *entry, struct vm_cursor *to, pte_t *to_entry);
+int cursor_unshare(struct vm_cursor *c, pte_t *entry); // 0 or -ENOMEM
+void cursor_drop_shared(struct vm_cursor *c, pte_t *level1, unsigned int index);
+void space_drop_shared(struct vm_space *s, pte_t entry);
+// vm_huge.c
+#define HUGE_ORDER (PT_SHIFT(1) - PAGE_SHIFT)
+int cursor_split_huge(struct vm_cursor *c, pte_t *entry); // 0 or -ENOMEM
+void huge_hold(struct page *block);
+void huge_drop(struct page *block);
 
 // [start, end) held translations that must be gone when the cursor closes.
 static inline void cursor_note_flush(struct vm_cursor *c, vaddr_t start, vaddr_t end)
@@ -82,11 +143,10 @@ static inline void cursor_note_flush(struct vm_cursor *c, vaddr_t start, vaddr_t
         c->flush_end = end;
 }
 
-// Flush what was noted, then free what was unmapped.
+// Flush what was noted, then free the pages that were unmapped.
 void cursor_flush(struct vm_cursor *c);
 // `page` lost its PTE: its reference goes after the flush.
 void cursor_free_page(struct vm_cursor *c, struct page *page);
-// `va`'s leaf table has no entries left: unlink it, and what is above it if that is empty, too.
-void cursor_drop_empty_leaf(struct vm_cursor *c, vaddr_t va);
+void cursor_free_huge(struct vm_cursor *c, struct page *block);
 // Code is about to become visible to the harts that run the space.
 void cursor_sync_icache(struct vm_cursor *c);

@@ -1,105 +1,185 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The cursor's work on ranges: unmap and protect. Both walk tables, not pages: a 2 MiB span that is
-// unmapped as a whole loses its leaf table in one step, and the table keeps its entries until the
-// flush is done and their pages can be let go. The cursor's lock (space->lock) is held throughout.
+// The cursor's work on ranges: own, unmap and protect. All walk tables, not pages: a 2 MiB span that
+// is unmapped as a whole loses its leaf table in one step, and the table keeps its entries until the
+// flush is done and their pages can be let go. Every table is locked by the cursor before it is
+// touched.
+#include <errno.h>
 #include <lib/assert.h>
+#include <lib/atomic.h>
 #include <string.h>
 
 #include "vm_space_priv.h"
 
 // A table was taken out: entries above the leaves are only forgotten by a fence without an address
 // (privileged spec 12.2.1), which the flush of everything is.
-static void cursor_unlink_table(struct vm_cursor *c, pte_t *entry)
+void cursor_unlink_table(struct vm_cursor *c, pte_t *parent, unsigned int index)
 {
-    pte_t *table = table_below(*entry);
-    *entry = 0;
-    list_add_tail(&c->free_tables, &table_page(table)->list);
-    cursor_note_flush(c, 0, USER_END);
+    struct page *table = leaf_page(parent[index]);
+    ASSERT(vm_table_is_locked_by(table, c) && vm_table_is_locked_by(table_page(parent), c));
+    table->flags |= TABLE_STRAY;
+    table->table_links = 0;
+    // A descent that reads the link from here on finds nothing; one that has read it is waited for
+    // at close (D).
+    atomic_store(&parent[index], 0);
+    table_page(parent)->table_used--;
+    atomic_add_relaxed(&c->space->nr_tables, -1UL);
+    c->unlinked = true;
     c->leaf = NULL;
+    cursor_note_flush(c, 0, USER_END);
 }
 
-static void cursor_drop_leaf(struct vm_cursor *c, vaddr_t va)
+// Of level 0 or 1; empty, and the table above it isn't held by this cursor.
+static void cursor_leave_empty(struct vm_cursor *c, unsigned int level)
 {
-    pte_t *level1 = space_find_level1(c->space, va);
-    cursor_unlink_table(c, &level1[pt_index(va, 1)]);
-    if (--table_page(level1)->private == 0) {
+    c->empty_level = MIN(c->empty_level, level);
+}
+
+void cursor_drop_if_empty(struct vm_cursor *c, vaddr_t va)
+{
+    pte_t *leaf = cursor_leaf_at(c, va);
+    if (leaf && table_page(leaf)->table_used == 0) {
+        if (c->level == 0)
+            cursor_leave_empty(c, 0);
+        else
+            cursor_unlink_table(c, cursor_level1(c, va), pt_index(va, 1));
+    }
+    const pte_t *level1 = cursor_level1(c, va);
+    if (level1 && table_page(level1)->table_used == 0) {
         unsigned int top = pt_index(va, 2);
-        c->space->root_used[top / 64] &= ~BIT(top % 64);
-        cursor_unlink_table(c, &space_root(c->space)[top]);
+        if (c->level == 1) {
+            cursor_leave_empty(c, 1);
+        } else {
+            c->space->root_used[top / 64] &= ~BIT(top % 64);
+            cursor_unlink_table(c, space_root(c->space), top);
+        }
     }
 }
 
-void cursor_drop_empty_leaf(struct vm_cursor *c, vaddr_t va)
+// One entry of level 1, of which [start, end) is a part or all.
+static int own_entry(struct vm_cursor *c, pte_t *entry, bool whole, enum vm_own own)
 {
-    ASSERT(table_page(space_find_leaf(c->space, va))->private == 0);
-    cursor_drop_leaf(c, va);
+    if (pte_is_shared(*entry) && (!whole || own != VM_OWN_EDGES))
+        return cursor_unshare(c, entry);
+    if (pte_is_huge(*entry) && own != VM_OWN_SHARED && (!whole || own == VM_OWN_PAGES))
+        return cursor_split_huge(c, entry);
+    return 0;
+}
+
+int vm_cursor_own(struct vm_cursor *c, size_t size_bytes, enum vm_own own)
+{
+    vaddr_t end = c->pos + size_bytes;
+    int err = 0;
+    ASSERT(end <= c->end);
+    if (c->level == 0)
+        return 0;
+    for (vaddr_t va = c->pos, next; va < end && err == 0; va = next) {
+        pte_t *level1 = cursor_level1(c, va);
+        next = cursor_next_span(level1, va, end);
+        if (level1)
+            err = own_entry(c, &level1[pt_index(va, 1)], next - va == PT_SIZE(1), own);
+    }
+    return err;
 }
 
 // Part of one leaf table. Pages go in batches: a full batch is flushed and freed on the way.
 static void unmap_leaf_part(struct vm_cursor *c, pte_t *leaf, vaddr_t start, vaddr_t end)
 {
     struct page *table = table_page(leaf);
-    for (vaddr_t va = start; va < end && table->private > 0; va += PAGE_SIZE) {
+    uint64_t counted = 0;
+    for (vaddr_t va = start; va < end && table->table_used > 0; va += PAGE_SIZE) {
         pte_t *entry = &leaf[pt_index(va, 0)];
         pte_t pte = *entry;
         if (pte == 0)
             continue;
         *entry = 0;
-        table->private --;
+        table->table_used--;
         if (pte & PTE_V)
             cursor_note_flush(c, va, va + PAGE_SIZE);
         if (leaf_is_counted(pte)) {
-            c->space->nr_resident--;
+            counted++;
             cursor_free_page(c, leaf_page(pte));
         }
     }
-    if (table->private == 0)
-        cursor_drop_leaf(c, start);
+    table->table_counted = (uint16_t)(table->table_counted - counted);
+    atomic_add_relaxed(&c->space->nr_resident, -counted);
+    if (table->table_used == 0)
+        cursor_drop_if_empty(c, start);
 }
 
-// Where the next leaf table's span begins, skipping a missing level-1 table as a whole.
-static vaddr_t next_span(const pte_t *level1, vaddr_t va, vaddr_t end)
+static void unmap_huge(struct vm_cursor *c, pte_t *level1, vaddr_t va)
 {
-    size_t span = level1 ? PT_SIZE(1) : PT_SIZE(2);
-    return MIN(ALIGN_DOWN(va, span) + span, end);
+    pte_t *entry = &level1[pt_index(va, 1)];
+    pte_t pte = *entry;
+    atomic_store(entry, 0);
+    table_page(level1)->table_used--;
+    if (pte & PTE_V)
+        cursor_note_flush(c, va, va + PT_SIZE(1));
+    atomic_add_relaxed(&c->space->nr_resident, -(uint64_t)PT_ENTRIES);
+    cursor_free_huge(c, leaf_page(pte));
+}
+
+// [start, end) of one entry of level 1, which isn't 0.
+static void unmap_entry(struct vm_cursor *c, pte_t *level1, vaddr_t start, vaddr_t end)
+{
+    pte_t pte = level1[pt_index(start, 1)];
+    bool whole = end - start == PT_SIZE(1);
+
+    if (!pte_is_table(pte)) {
+        ASSERT(whole); // vm_cursor_own() came first
+        if (pte_is_huge(pte))
+            unmap_huge(c, level1, start);
+        else
+            cursor_drop_shared(c, level1, pt_index(start, 1));
+        cursor_drop_if_empty(c, start);
+    } else if (whole) {
+        cursor_take(c, leaf_page(pte));
+        atomic_add_relaxed(&c->space->nr_resident, -(uint64_t)leaf_page(pte)->table_counted);
+        cursor_unlink_table(c, level1, pt_index(start, 1));
+        cursor_drop_if_empty(c, start);
+    } else {
+        unmap_leaf_part(c, cursor_leaf_at(c, start), start, end);
+    }
 }
 
 void vm_cursor_unmap(struct vm_cursor *c, size_t size_bytes)
 {
     vaddr_t end = c->pos + size_bytes;
     ASSERT(end <= c->end && size_bytes % PAGE_SIZE == 0);
+    if (c->level == 0) {
+        unmap_leaf_part(c, page_to_virt(c->node), c->pos, end);
+        c->pos = end;
+    }
     while (c->pos < end) {
-        pte_t *level1 = space_find_level1(c->space, c->pos);
-        vaddr_t next = next_span(level1, c->pos, end);
-        pte_t pte = level1 ? level1[pt_index(c->pos, 1)] : 0;
-        if (pte != 0) {
-            if (next - c->pos == PT_SIZE(1))
-                cursor_drop_leaf(c, c->pos);
-            else
-                unmap_leaf_part(c, table_below(pte), c->pos, next);
-        }
+        pte_t *level1 = cursor_level1(c, c->pos);
+        vaddr_t next = cursor_next_span(level1, c->pos, end);
+        if (level1 && level1[pt_index(c->pos, 1)])
+            unmap_entry(c, level1, c->pos, next);
         c->pos = next;
     }
+}
+
+#define PTE_RIGHTS (PTE_V | PTE_R | PTE_W | PTE_X)
+
+// A leaf of any size. More rights need no fence: a hart that still has fewer faults, finds the PTE
+// good and drops its own stale entry.
+static void protect_pte(struct vm_cursor *c, pte_t *entry, vaddr_t va, size_t size,
+                        unsigned int prot)
+{
+    pte_t old = *entry;
+    pte_t pte = pte_make(pte_paddr(old), leaf_bits(prot, old & PTE_COW) | (old & PTE_SOFT));
+    if (pte & ~old & PTE_X)
+        cursor_sync_icache(c);
+    atomic_store_release(entry, pte);
+    if ((old & PTE_V) && (old & ~pte & PTE_RIGHTS))
+        cursor_note_flush(c, va, va + size);
 }
 
 static void protect_leaf_part(struct vm_cursor *c, pte_t *leaf, vaddr_t start, vaddr_t end,
                               unsigned int prot)
 {
-    const uint64_t rights = PTE_V | PTE_R | PTE_W | PTE_X;
-    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
-        pte_t *entry = &leaf[pt_index(va, 0)];
-        pte_t old = *entry;
-        if (old == 0)
-            continue;
-        pte_t pte = pte_make(pte_paddr(old), leaf_bits(prot, old & PTE_COW) | (old & PTE_SOFT));
-        if (pte & ~old & PTE_X)
-            cursor_sync_icache(c);
-        __atomic_store_n(entry, pte, __ATOMIC_RELEASE);
-        // More rights need no fence: a hart that still has fewer faults, finds the PTE good and
-        // drops its own stale entry.
-        if ((old & PTE_V) && (old & ~pte & rights))
-            cursor_note_flush(c, va, va + PAGE_SIZE);
-    }
+    for (vaddr_t va = start; va < end; va += PAGE_SIZE)
+        if (leaf[pt_index(va, 0)] != 0)
+            protect_pte(c, &leaf[pt_index(va, 0)], va, PAGE_SIZE, prot);
 }
 
 void vm_cursor_protect(struct vm_cursor *c, size_t size_bytes, unsigned int prot)
@@ -107,11 +187,15 @@ void vm_cursor_protect(struct vm_cursor *c, size_t size_bytes, unsigned int prot
     vaddr_t end = c->pos + size_bytes;
     ASSERT(end <= c->end && size_bytes % PAGE_SIZE == 0);
     while (c->pos < end) {
-        pte_t *level1 = space_find_level1(c->space, c->pos);
-        vaddr_t next = next_span(level1, c->pos, end);
-        pte_t pte = level1 ? level1[pt_index(c->pos, 1)] : 0;
-        if (pte != 0)
-            protect_leaf_part(c, table_below(pte), c->pos, next, prot);
+        pte_t *level1 = cursor_level1(c, c->pos);
+        vaddr_t next = c->level == 0 ? end : cursor_next_span(level1, c->pos, end);
+        pte_t *leaf = cursor_leaf_at(c, c->pos), *entry = &level1[pt_index(c->pos, 1)];
+        if (leaf) {
+            protect_leaf_part(c, leaf, c->pos, next, prot);
+        } else if (level1 && *entry != 0) {
+            ASSERT(pte_is_huge(*entry) && next - c->pos == PT_SIZE(1)); // owned
+            protect_pte(c, entry, c->pos, PT_SIZE(1), prot);
+        }
         c->pos = next;
     }
 }

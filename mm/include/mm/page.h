@@ -31,14 +31,21 @@ struct page {
             struct vm_object *object; // page cache: whose, and which page of it
             uint64_t index;
         };
+        struct { // page tables (vm_table.c)
+            struct page *table_next;
+            uint16_t table_used;    // entries that aren't 0; the root's isn't kept
+            uint16_t table_counted; // those of a leaf table that hold a page's reference
+            uint32_t table_links;   // entries of upper tables that lead here
+        };
     };
     union {
         struct slab_cache *slab;
-        uint64_t private; // whoever allocated it; page tables: entries in use
+        uint64_t private; // whoever allocated it; page tables: the lock
     };
 };
 
-#define PAGE_DIRTY BIT(0) // differs from what the object's write_back last wrote
+#define PAGE_DIRTY  BIT(0) // differs from what the object's write_back last wrote
+#define TABLE_STRAY BIT(1) // a page table that no walk reaches; guarded by its lock
 
 // Boot: before page_init() early pages come from the largest free range found in the tree.
 // Describe RAM and what of it is taken; then page_init() builds the page array and frees the rest.

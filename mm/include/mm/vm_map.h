@@ -23,9 +23,11 @@
 #define VM_LOCKED     BIT(9)
 #define VM_MAYREAD                                                                                 \
     BIT(10) // what mprotect may turn on (a shared map of a read-only file lacks MAYWRITE)
-#define VM_MAYWRITE  BIT(11)
-#define VM_MAYEXEC   BIT(12)
-#define VM_PROT_MASK (VM_READ | VM_WRITE | VM_EXEC)
+#define VM_MAYWRITE   BIT(11)
+#define VM_MAYEXEC    BIT(12)
+#define VM_HUGEPAGE   BIT(13) // madvise(2)'s
+#define VM_NOHUGEPAGE BIT(14)
+#define VM_PROT_MASK  (VM_READ | VM_WRITE | VM_EXEC)
 
 // What a mapped file tells mm and /proc/PID/maps; fs implements it over struct file.
 struct vm_file_ops {

@@ -4,22 +4,21 @@
 // cursor flushes what must be flushed on exactly the harts that run the space, and only then frees
 // what it unmapped: a missing flush can't be written.
 //
-// First cut: one mutex per space and 4 KiB leaves; the covering-node locks come with the
-// address-space issue behind this same interface.
+// Opening locks the lowest page table that covers the range with something to spare, and every table
+// below it that the cursor comes to; so cursors over disjoint ranges work in parallel. A range of a
+// whole table locks the one above, so that it can be taken out.
 #pragma once
 
 #include <arch/mmu.h>
 #include <arch/tlb.h>
-#include <lib/list.h>
 #include <mm/page.h>
-#include <sync/mutex.h>
+#include <sync/port.h>
 
 struct vm_space {
     struct mmu_context context;
-    struct mutex lock;                       // below vm_map.lock; guards the tables
-    uint64_t root_used[PT_ENTRIES / 2 / 64]; // bit per entry of the root's lower half
-    uint64_t nr_tables;
-    uint64_t nr_resident; // mapped user pages
+    uint64_t root_used[PT_ENTRIES / 2 / 64]; // bit per entry of the root's lower half, its lock's
+    uint64_t nr_tables;                      // atomic
+    uint64_t nr_resident;                    // mapped user pages; atomic
 };
 
 #define VM_READ  BIT(0)
@@ -31,6 +30,7 @@ struct vm_mapping {
     bool present;
     bool cow;          // shared: a write must copy (or take over) first
     unsigned int prot; // VM_*, what the hardware allows now
+    bool huge; // part of a 2 MiB page
     paddr_t pa;
     struct page *page; // NULL: not counted (device memory, the zero page)
     bool accessed, dirty;
@@ -39,13 +39,17 @@ struct vm_mapping {
 struct vm_cursor {
     struct vm_space *space;
     vaddr_t start, end, pos;
+    struct page *node; // the covering table, and
+    unsigned int level;
+    struct page *locked;            // tables below it that this cursor locked
     vaddr_t flush_start, flush_end; // union of what was changed from valid; empty if start >= end
     bool icache;                    // the instruction caches were told of this cursor's code pages
+    bool unlinked;                  // tables were taken out of the space, or shared
+    unsigned int empty_level;       // of a table that is empty, but hangs above the covering one
     pte_t *leaf;                    // last leaf table used, of the 2 MiB at leaf_base; or NULL
     vaddr_t leaf_base;
-    struct list_node free_tables; // unlinked page tables, with the pages they still map
-    struct page *free_batch[32];  // single pages; both are released after the flush
     unsigned int nr_free;
+    uintptr_t free_batch[32]; // pages to release after the flush
 };
 
 int vm_space_init(struct vm_space *s); // 0 or -ENOMEM
@@ -69,19 +73,37 @@ bool vm_cursor_find(struct vm_cursor *c);
 int vm_cursor_map(struct vm_cursor *c, struct page *page, unsigned int prot, bool cow);
 // The same for a physical address that isn't ours to count (device memory, vDSO).
 int vm_cursor_map_device(struct vm_cursor *c, paddr_t pa, unsigned int prot, bool cow);
+// Give the space tables of its own wherever [pos, pos + size) needs them, so that what follows can't
+// fail: at the edges for vm_cursor_unmap(), everywhere for vm_cursor_protect() (which leaves whole
+// 2 MiB pages whole), everywhere in 4 KiB pages for vm_cursor_move(). SHARED: for a fault, what fork
+// left shared. Doesn't advance. 0 or -ENOMEM (nothing that a program could see has changed).
+enum vm_own { VM_OWN_SHARED, VM_OWN_EDGES, VM_OWN_TABLES, VM_OWN_PAGES };
+int vm_cursor_own(struct vm_cursor *c, size_t size_bytes, enum vm_own own);
 // Unmap [pos, pos + size) and advance. Whole empty tables are freed.
 void vm_cursor_unmap(struct vm_cursor *c, size_t size_bytes);
 // Set protection of what is mapped in [pos, pos + size) and advance; copy-on-write pages stay
 // write-protected.
 void vm_cursor_protect(struct vm_cursor *c, size_t size_bytes, unsigned int prot);
-// fork: give `child` (fresh, not running anywhere) the same mappings in [pos, pos + size) and
-// advance. With `cow` both sides become write-protected copy-on-write; without, shared as they are.
-// 0 or -ENOMEM (the child then holds a part).
-int vm_cursor_clone(struct vm_cursor *c, struct vm_space *child, size_t size_bytes, bool cow);
+// fork: give `to`'s space (fresh, not running anywhere) the same mappings in [pos, pos + size) and
+// advance `c`. COPY: both sides become write-protected copy-on-write. LAZY: the same for private
+// anonymous memory, whose full page tables are only shared until one side uses them. SHARE: shared
+// as they are. 0 or -ENOMEM (the child then holds a part).
+enum vm_clone { VM_CLONE_SHARE, VM_CLONE_COPY, VM_CLONE_LAZY };
+int vm_cursor_clone(struct vm_cursor *c, struct vm_cursor *to, size_t size_bytes,
+                    enum vm_clone how);
 
-// mremap: move what is mapped in [from, from + size) to [to, to + size); both inside the cursor's
-// range, not overlapping, nothing mapped at `to`. 0 or -ENOMEM (nothing moved).
+// mremap: move what is mapped in [from, from + size), owned as VM_OWN_PAGES, to [to, to + size);
+// both inside the cursor's range, not overlapping, nothing mapped at `to`. 0 or -ENOMEM (nothing
+// moved).
 int vm_cursor_move(struct vm_cursor *c, vaddr_t from, vaddr_t to, size_t size_bytes);
+
+// Could a 2 MiB page be mapped around pos: nothing is there, and the cursor holds the table for it?
+bool vm_cursor_fits_huge(struct vm_cursor *c);
+// Map a 2 MiB block around pos; takes over the reference on success. 0 or -ENOMEM.
+int vm_cursor_map_huge(struct vm_cursor *c, struct page *block, unsigned int prot);
+// The 2 MiB page at pos is copy-on-write: take it over if nobody else has it (true), else do
+// nothing.
+bool vm_cursor_take_huge(struct vm_cursor *c, unsigned int prot);
 
 // Run `s` on this hart (NULL: kernel only). Interrupts off.
 void vm_space_switch(struct vm_space *s);

@@ -72,17 +72,22 @@ void mmu_context_flush_icache(struct mmu_context *ctx)
     host_nr_icache_flushes++;
 }
 
-static pte_t *walk(const struct mmu_context *ctx, vaddr_t va)
+// The leaf, and the 4 KiB PTE that says the same: of a 2 MiB leaf the part at va.
+static pte_t *walk(const struct mmu_context *ctx, vaddr_t va, pte_t *part)
 {
-    pte_t *table = phys_to_virt(ctx->root);
-    for (unsigned int level = 2; level > 0; level--) {
-        pte_t pte = table[pt_index(va, level)];
-        if (!(pte & PTE_V))
+    pte_t *table = phys_to_virt(ctx->root), *entry = NULL;
+    for (unsigned int level = 2;; level--) {
+        entry = &table[pt_index(va, level)];
+        if (!(*entry & PTE_V))
             return NULL;
-        ASSERT(pte_is_table(pte));
-        table = phys_to_virt(pte_paddr(pte));
+        if (level < 2 && !pte_is_table(*entry)) {
+            ASSERT(IS_ALIGNED(pte_paddr(*entry), PT_SIZE(level)));
+            *part = *entry + (pt_index(va, 0) << PTE_PPN_SHIFT) * level;
+            return entry;
+        }
+        ASSERT(level > 0);
+        table = phys_to_virt(pte_paddr(*entry));
     }
-    return &table[pt_index(va, 0)];
 }
 
 static bool permits(pte_t pte, enum vm_access access)
@@ -102,7 +107,7 @@ static bool translate(const struct mmu_context *ctx, vaddr_t va, enum vm_access 
             *pa = pte_paddr(tlb[i].pte);
             return permits(tlb[i].pte, access);
         }
-    pte_t *pte = walk(ctx, va);
+    pte_t part = 0, *pte = walk(ctx, va, &part);
     if (!pte || !permits(*pte, access))
         return false;
     pte_t marks = PTE_A | (access == VM_ACCESS_WRITE ? PTE_D : 0);
@@ -110,10 +115,11 @@ static bool translate(const struct mmu_context *ctx, vaddr_t va, enum vm_access 
         if (!host_svadu)
             return false;
         *pte |= marks;
+        part |= marks;
     }
     ASSERT(tlb_used < TLB_MAX);
-    tlb[tlb_used++] = (struct tlb_entry){ctx, va, *pte};
-    *pa = pte_paddr(*pte);
+    tlb[tlb_used++] = (struct tlb_entry){ctx, va, part};
+    *pa = pte_paddr(part);
     return true;
 }
 
@@ -121,10 +127,11 @@ void host_check_tlb(void)
 {
     for (unsigned int i = 0; i < tlb_used; i++) {
         const pte_t rights = PTE_V | PTE_R | PTE_W | PTE_X;
-        const pte_t *now = walk(tlb[i].ctx, tlb[i].va);
-        if (!now || (tlb[i].pte & rights & ~*now) || pte_paddr(*now) != pte_paddr(tlb[i].pte))
+        pte_t now = 0;
+        if (!walk(tlb[i].ctx, tlb[i].va, &now) || (tlb[i].pte & rights & ~now) ||
+            pte_paddr(now) != pte_paddr(tlb[i].pte))
             fail_msg("stale translation of %#lx: TLB %#lx, table %#lx", (long)tlb[i].va,
-                     (long)tlb[i].pte, now ? (long)*now : 0);
+                     (long)tlb[i].pte, (long)now);
     }
 }
 

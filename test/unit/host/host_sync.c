@@ -5,6 +5,7 @@
 #include <sync/mutex.h>
 #include <sync/rwlock.h>
 #include <sync/spinlock.h>
+#include <sync/wait_queue.h>
 
 #include "host.h"
 
@@ -101,6 +102,44 @@ bool mutex_is_held(const struct mutex *m)
 void mutex_assert_held(const struct mutex *m)
 {
     ASSERT(m->owner);
+}
+
+// Nobody holds a page table when another cursor wants it: there is one thread.
+// Weak: the tests of fs bring their own.
+__attribute__((weak)) int port_park(enum park_mode mode, uint64_t deadline_ns)
+{
+    (void)mode;
+    (void)deadline_ns;
+    panic("a table is locked already");
+}
+
+__attribute__((weak)) void wait_queue_init(struct wait_queue *q)
+{
+    spin_init(&q->lock);
+    list_init(&q->waiters);
+}
+
+__attribute__((weak)) void waiter_init(struct waiter *w, bool exclusive)
+{
+    (void)w;
+    (void)exclusive;
+}
+
+__attribute__((weak)) void wait_queue_add(struct wait_queue *q, struct waiter *w)
+{
+    (void)q;
+    (void)w;
+}
+
+__attribute__((weak)) void wait_queue_remove(struct wait_queue *q, struct waiter *w)
+{
+    (void)q;
+    (void)w;
+}
+
+__attribute__((weak)) void wait_queue_wake_all(struct wait_queue *q)
+{
+    (void)q;
 }
 
 void rwlock_init(struct rwlock *l)

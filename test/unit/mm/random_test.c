@@ -15,9 +15,11 @@
 
 #include "host.h"
 
-#define PROCESSES  4
-#define FILES      3
-#define WINDOW     96            // pages
+#define PROCESSES 4
+#define FILES     3
+#ifndef WINDOW
+#define WINDOW 96 // pages
+#endif
 #define BASE       0x3fffe0000UL // not on a 2 MiB border: the window crosses one
 #define FILE_PAGES 40
 
@@ -205,6 +207,12 @@ static void write_page(struct model *p, uint64_t i)
     }
 }
 
+// The first page of the window on a border of 2 MiB at or above `i`.
+static uint64_t huge_border(uint64_t i)
+{
+    return (ALIGN_UP(address_of(i), PT_SIZE(1)) - BASE) >> PAGE_SHIFT;
+}
+
 static void do_mmap(struct model *p, uint64_t i, uint64_t n)
 {
     static const unsigned int prots[] = {0,
@@ -213,7 +221,7 @@ static void do_mmap(struct model *p, uint64_t i, uint64_t n)
                                          VM_READ | VM_WRITE,
                                          VM_READ | VM_EXEC,
                                          VM_READ | VM_WRITE | VM_EXEC};
-    int file = (int)rnd(FILES + 2) - 2;
+    int file = n <= 8 ? (int)rnd(FILES + 2) - 2 : -1;
     struct vm_mmap_args args = {
         .addr = address_of(i), .size = n << PAGE_SHIFT, .prot = prots[rnd(6)], .flags = MAP_FIXED};
     uint64_t index = rnd(FILE_PAGES - 8);
@@ -301,10 +309,12 @@ static void do_madvise(struct model *p, uint64_t i, uint64_t n)
 // Move with a fixed target; sizes may differ.
 static void do_mremap(struct model *p, uint64_t i, uint64_t n)
 {
-    uint64_t to = rnd(WINDOW - 8), m = rnd(3) ? n : 1 + rnd(8), asked = n;
+    uint64_t m = rnd(3) ? n : 1 + rnd(8), to = rnd(WINDOW - m), asked = n;
+    if (WINDOW > PT_ENTRIES && rnd(2) && to + m + PT_ENTRIES <= WINDOW)
+        to = huge_border(to);
     int expected = 0;
     bool dontunmap = m == n && rnd(4) == 0;
-    struct model_page moved[16];
+    static struct model_page moved[WINDOW];
     if (!page_at(p, i)->mapped)
         expected = -EFAULT;
     else if (i + n > to && to + m > i)
@@ -402,13 +412,25 @@ static void do_access(struct model *p, uint64_t i)
         page->own = true, page->value = value;
 }
 
+// Where the next call works: a few pages, or a good part of a large window.
+static void choose_range(uint64_t *i, uint64_t *n)
+{
+    *n = 1 + rnd(8);
+    if (WINDOW > PT_ENTRIES && rnd(3) == 0)
+        *n = rnd(3) ? PT_ENTRIES : 1 + rnd(WINDOW / 2);
+    *i = rnd(WINDOW - *n);
+    if (*n >= PT_ENTRIES && rnd(4) && huge_border(*i) + *n <= WINDOW)
+        *i = huge_border(*i);
+}
+
 static void step(void)
 {
     struct model *p;
     do
         p = &processes[rnd(PROCESSES)];
     while (!p->m);
-    uint64_t n = 1 + rnd(8), i = rnd(WINDOW - 8);
+    uint64_t n, i;
+    choose_range(&i, &n);
     switch (rnd(24)) {
     case 0:
     case 1:

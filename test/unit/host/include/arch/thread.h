@@ -21,3 +21,7 @@ static inline cpu_t cpu_count(void)
 {
     return NR_CPUS_MAX;
 }
+
+static inline void hart_relax(void)
+{
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// 2 MiB pages of anonymous memory: one leaf of level 1 over a block of 512 pages, whose first page
+// counts the leaves. A leaf whose mapping is to change in part is split into a leaf table. If other
+// spaces map the block as a whole still, the block itself is dissolved: each of its pages then
+// counts every leaf, and whoever gives such a leaf up drops all of them.
+//
+// huge_lock guards whether a block is whole, and its count while it is. Innermost but for the page
+// allocator's.
+#include <errno.h>
+#include <lib/assert.h>
+#include <lib/atomic.h>
+#include <sync/spinlock.h>
+
+#include "vm_space_priv.h"
+
+static struct spinlock huge_lock = SPINLOCK_INIT;
+
+void huge_hold(struct page *block)
+{
+    spin_lock(&huge_lock);
+    if (block->order == HUGE_ORDER)
+        page_hold(block);
+    else
+        for (unsigned int i = 0; i < PT_ENTRIES; i++)
+            page_hold(&block[i]);
+    spin_unlock(&huge_lock);
+}
+
+void huge_drop(struct page *block)
+{
+    spin_lock(&huge_lock);
+    bool whole = block->order == HUGE_ORDER;
+    uint32_t before = whole ? atomic_fetch_add(&block->refs, -1U) : 0;
+    spin_unlock(&huge_lock);
+    if (whole) {
+        ASSERT(before != 0);
+        if (before == 1)
+            page_free_last(block);
+        return;
+    }
+    for (unsigned int i = 0; i < PT_ENTRIES; i++)
+        page_drop(&block[i]);
+}
+
+int cursor_split_huge(struct vm_cursor *c, pte_t *entry)
+{
+    struct page *table = vm_table_alloc();
+    pte_t old = *entry;
+
+    if (!table)
+        return -ENOMEM;
+    vm_table_lock_new(table, c);
+    table->table_next = c->locked;
+    c->locked = table;
+    struct page *block = leaf_page(old);
+    spin_lock(&huge_lock);
+    if (block->order == HUGE_ORDER)
+        page_dissolve(block);
+    spin_unlock(&huge_lock);
+    pte_t *leaf = page_to_virt(table);
+    for (unsigned int i = 0; i < PT_ENTRIES; i++)
+        leaf[i] = old + ((pte_t)i << PTE_PPN_SHIFT);
+    table->table_used = table->table_counted = PT_ENTRIES;
+    // Both say the same, but no TLB may hold both: break before make. The flush of everything
+    // reaches the leaf, which is an upper entry now.
+    atomic_store(entry, 0);
+    mmu_context_flush(&c->space->context, 0, USER_END);
+    atomic_store_release(entry, pte_make(page_address(table), PTE_V));
+    atomic_add_relaxed(&c->space->nr_tables, 1);
+    c->leaf = NULL;
+    return 0;
+}
+
+bool vm_cursor_fits_huge(struct vm_cursor *c)
+{
+    const pte_t *level1 = cursor_level1(c, c->pos);
+    return c->level > 0 && (!level1 || level1[pt_index(c->pos, 1)] == 0);
+}
+
+int vm_cursor_map_huge(struct vm_cursor *c, struct page *block, unsigned int prot)
+{
+    pte_t *level1 = cursor_make_level1(c, c->pos);
+    if (!level1)
+        return -ENOMEM;
+    ASSERT(block->order == HUGE_ORDER && level1[pt_index(c->pos, 1)] == 0);
+    if (prot & VM_EXEC)
+        cursor_sync_icache(c);
+    table_page(level1)->table_used++;
+    atomic_add_relaxed(&c->space->nr_resident, PT_ENTRIES);
+    // Release: the content first, as in cursor_map_pte().
+    atomic_store_release(&level1[pt_index(c->pos, 1)],
+                         pte_make(page_address(block), leaf_bits(prot, false)));
+    return 0;
+}
+
+bool vm_cursor_take_huge(struct vm_cursor *c, unsigned int prot)
+{
+    pte_t *entry = &cursor_level1(c, c->pos)[pt_index(c->pos, 1)];
+    struct page *block = leaf_page(*entry);
+
+    spin_lock(&huge_lock);
+    bool mine = block->order == HUGE_ORDER && page_has_one_owner(block);
+    spin_unlock(&huge_lock);
+    if (mine)
+        atomic_store_release(entry, pte_make(page_address(block), leaf_bits(prot, false)));
+    return mine;
+}
