@@ -71,7 +71,7 @@ static int remove_part(struct vm_region *r, vaddr_t start, vaddr_t end, long adv
     return 0;
 }
 
-static int inherit_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)
+static int flags_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)
 {
     unsigned int flags = r->flags;
     switch (advice) {
@@ -88,8 +88,14 @@ static int inherit_part(struct vm_region *r, vaddr_t start, vaddr_t end, long ad
             return -EINVAL;
         flags |= VM_WIPEONFORK;
         break;
-    default:
+    case MADV_KEEPONFORK:
         flags &= ~(unsigned int)VM_WIPEONFORK;
+        break;
+    case MADV_HUGEPAGE:
+        flags = (flags | VM_HUGEPAGE) & ~(unsigned int)VM_NOHUGEPAGE;
+        break;
+    default:
+        flags = (flags | VM_NOHUGEPAGE) & ~(unsigned int)VM_HUGEPAGE;
         break;
     }
     return set_flags_part(r, start, end, flags);
@@ -116,13 +122,13 @@ static region_part_fn madvise_action(int advice)
     case MADV_DOFORK:
     case MADV_WIPEONFORK:
     case MADV_KEEPONFORK:
-        return inherit_part;
+    case MADV_HUGEPAGE:
+    case MADV_NOHUGEPAGE:
+        return flags_part;
     case MADV_NORMAL:
     case MADV_RANDOM:
     case MADV_SEQUENTIAL:
     case MADV_WILLNEED:
-    case MADV_HUGEPAGE:
-    case MADV_NOHUGEPAGE:
     case MADV_MERGEABLE:
     case MADV_UNMERGEABLE:
     case MADV_DONTDUMP:
@@ -168,7 +174,7 @@ int vm_map_madvise(struct vm_map *m, vaddr_t addr, size_t size, int advice)
                                 advice == MADV_POPULATE_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ);
     rwlock_write_lock(&m->lock);
     int err = for_each_part(m, addr, end, fn, advice);
-    if (fn == inherit_part)
+    if (fn == flags_part)
         vm_region_merge_range(m, addr, MIN(end, USER_END));
     rwlock_write_unlock(&m->lock);
     return err;

@@ -44,7 +44,9 @@ static int mmap_region_flags(const struct vm_mmap_args *a, unsigned int *flags)
     *flags = a->prot | may | (type == MAP_PRIVATE ? 0 : VM_SHARED) |
              (a->flags & MAP_GROWSDOWN ? VM_GROWSDOWN : 0) |
              (a->flags & MAP_NORESERVE ? VM_NORESERVE : 0) |
-             (a->flags & MAP_LOCKED ? VM_LOCKED : 0);
+             (a->flags & MAP_LOCKED ? VM_LOCKED : 0) |
+             // Threads' stacks are large and hardly used.
+             (a->flags & MAP_STACK ? VM_NOHUGEPAGE : 0);
     return 0;
 }
 

@@ -23,7 +23,9 @@
 #define BASE       0x3fffe0000UL // not on a 2 MiB border: the window crosses one
 #define FILE_PAGES 40
 
-#define MODEL_FLAGS (VM_SHARED | VM_DONTFORK | VM_WIPEONFORK | VM_NORESERVE | VM_LOCKED)
+#define MODEL_FLAGS                                                                                \
+    (VM_SHARED | VM_DONTFORK | VM_WIPEONFORK | VM_NORESERVE | VM_LOCKED | VM_HUGEPAGE |            \
+     VM_NOHUGEPAGE)
 
 struct model_page {
     bool mapped;
@@ -243,6 +245,8 @@ static void do_mmap(struct model *p, uint64_t i, uint64_t n)
         args.flags |= MAP_POPULATE;
     if (rnd(6) == 0)
         args.flags |= MAP_FIXED_NOREPLACE;
+    if (rnd(2))
+        args.flags |= MAP_STACK;
     bool taken = false;
     for (uint64_t k = i; k < i + n; k++)
         taken |= page_at(p, k)->mapped;
@@ -256,7 +260,8 @@ static void do_mmap(struct model *p, uint64_t i, uint64_t n)
         *page_at(p, i + k) = (struct model_page){
             .mapped = true,
             .prot = args.prot,
-            .flags = (shared ? VM_SHARED : 0) | (args.flags & MAP_NORESERVE ? VM_NORESERVE : 0),
+            .flags = (shared ? VM_SHARED : 0) | (args.flags & MAP_NORESERVE ? VM_NORESERVE : 0) |
+                     (args.flags & MAP_STACK ? VM_NOHUGEPAGE : 0),
             .file = file,
             .index = file >= 0 ? index + k : 0};
     // Populating private writable memory makes the copies at once.
@@ -289,9 +294,9 @@ static void do_mprotect(struct model *p, uint64_t i, uint64_t n)
 
 static void do_madvise(struct model *p, uint64_t i, uint64_t n)
 {
-    static const int advices[] = {MADV_DONTNEED, MADV_DONTNEED, MADV_DONTFORK, MADV_DOFORK,
-                                  MADV_WILLNEED};
-    int advice = advices[rnd(5)], expected = 0;
+    static const int advices[] = {MADV_DONTNEED, MADV_DONTNEED, MADV_DONTFORK,  MADV_DOFORK,
+                                  MADV_WILLNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE};
+    int advice = advices[rnd(ARRAY_SIZE(advices))], expected = 0;
     for (uint64_t k = i; k < i + n; k++) {
         struct model_page *page = page_at(p, k);
         if (!page->mapped)
@@ -302,6 +307,10 @@ static void do_madvise(struct model *p, uint64_t i, uint64_t n)
             page->flags |= VM_DONTFORK;
         else if (advice == MADV_DOFORK)
             page->flags &= ~(unsigned int)VM_DONTFORK;
+        else if (advice == MADV_HUGEPAGE)
+            page->flags = (page->flags | VM_HUGEPAGE) & ~(unsigned int)VM_NOHUGEPAGE;
+        else if (advice == MADV_NOHUGEPAGE)
+            page->flags = (page->flags | VM_NOHUGEPAGE) & ~(unsigned int)VM_HUGEPAGE;
     }
     assert_int_equal(vm_map_madvise(p->m, address_of(i), n << PAGE_SHIFT, advice), expected);
 }
@@ -357,11 +366,11 @@ static void destroy(struct model *p)
     memset(p, 0, sizeof(*p));
 }
 
-static void do_fork(struct model *p)
+static struct model *do_fork(struct model *p)
 {
     struct model *child = &processes[rnd(PROCESSES)];
     if (child == p)
-        return;
+        return NULL;
     if (child->m)
         destroy(child);
     *child = *p;
@@ -372,6 +381,7 @@ static void do_fork(struct model *p)
             *page_at(child, i) = (struct model_page){0};
     }
     compare_regions(child);
+    return child;
 }
 
 static void do_truncate(void)
@@ -423,6 +433,34 @@ static void choose_range(uint64_t *i, uint64_t *n)
         *i = huge_border(*i);
 }
 
+// A 2 MiB page, or a full page table, and a fork that takes it along: then each side's first uses.
+static void do_fill(struct model *p)
+{
+    uint64_t i = huge_border(rnd(WINDOW - 2 * PT_ENTRIES));
+    struct vm_mmap_args args = {.addr = address_of(i),
+                                .size = PT_SIZE(1),
+                                .prot = VM_READ | VM_WRITE,
+                                .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE};
+    if (rnd(4))
+        args.flags |= MAP_STACK;
+    assert_int_equal(vm_map_mmap(p->m, &args), args.addr);
+    for (uint64_t k = i; k < i + PT_ENTRIES; k++)
+        *page_at(p, k) = (struct model_page){.mapped = true,
+                                             .prot = args.prot,
+                                             .flags = args.flags & MAP_STACK ? VM_NOHUGEPAGE : 0,
+                                             .file = -1};
+    for (int k = 0; k < 4; k++)
+        write_page(p, i + rnd(PT_ENTRIES));
+    struct model *child = do_fork(p);
+    for (int k = 0; child && k < 6; k++) {
+        struct model *user = rnd(2) ? p : child;
+        uint64_t at = i + rnd(PT_ENTRIES);
+        if (rnd(3))
+            write_page(user, at);
+        read_page(user == p ? child : p, at);
+    }
+}
+
 static void step(void)
 {
     struct model *p;
@@ -431,7 +469,7 @@ static void step(void)
     while (!p->m);
     uint64_t n, i;
     choose_range(&i, &n);
-    switch (rnd(24)) {
+    switch (rnd(WINDOW > PT_ENTRIES ? 26 : 24)) {
     case 0:
     case 1:
     case 2:
@@ -452,7 +490,7 @@ static void step(void)
         do_mremap(p, i, n);
         break;
     case 9:
-        if (rnd(4) == 0)
+        if (rnd(WINDOW > PT_ENTRIES ? 2 : 4) == 0)
             do_fork(p);
         break;
     case 10:
@@ -466,6 +504,10 @@ static void step(void)
     case 12:
     case 13:
         do_access(p, i);
+        break;
+    case 24:
+    case 25:
+        do_fill(p);
         break;
     case 14:
     case 15:
