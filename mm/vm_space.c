@@ -4,9 +4,9 @@
 // vm_clone.c fork and mremap, vm_share.c tables that fork shares, vm_huge.c 2 MiB pages.
 //
 // Life: vm_space_init makes a root whose upper half is the kernel's; tables below come with the
-// first page mapped and go with the last; vm_space_destroy drops everything. Nothing is freed before
-// cursor_flush() has returned from the flush, and that is the only way to free: so no hart can use a
-// translation to a page that somebody else owns.
+// first page mapped and go with the last; vm_space_destroy drops everything. Nothing is freed
+// before cursor_flush() has returned from the flush, and that is the only way to free: so no hart
+// can use a translation to a page that somebody else owns.
 //
 // Locking: what a table says is changed and read under its lock (descents read links without). A
 // cursor holds the covering table's from open to close, and those of the tables below as it comes

@@ -9,8 +9,8 @@
 // without PTE_COW means that this space is the page's only owner.
 //
 // An upper PTE is 0, a table, a leaf of 2 MiB (level 1), or neither V nor U: a leaf table that fork
-// shared (level 1). Such a table isn't reached by hardware or descents (it is stray) and stays as it
-// is until one of its spaces uses it: vm_share.c.
+// shared (level 1). Such a table isn't reached by hardware or descents (it is stray) and stays as
+// it is until one of its spaces uses it: vm_share.c.
 #pragma once
 
 #include <mm/vm_space.h>
@@ -71,7 +71,7 @@ struct page *vm_table_alloc(void); // all entries 0; NULL: no memory
 void vm_table_free(struct page *table);
 struct page *vm_table_alloc_root(void);
 void vm_table_free_root(struct page *table);
-void vm_table_lock(struct page *table, const void *owner); // owner: 8-byte aligned
+void vm_table_lock(struct page *table, const void *owner);     // owner: 8-byte aligned
 void vm_table_lock_new(struct page *table, const void *owner); // nobody else knows it
 void vm_table_unlock(struct page *table);
 // Lock the lowest table that covers [start, end).
@@ -110,13 +110,14 @@ pte_t *cursor_make_leaf(struct vm_cursor *c, vaddr_t va);
 pte_t *cursor_add_table(struct vm_cursor *c, pte_t *table, unsigned int index);
 // Take `child` out of the entry of `parent`; both are locked.
 void cursor_unlink_table(struct vm_cursor *c, pte_t *parent, unsigned int index);
-// The leaf table of `va`, and the one above it, go if they are empty; at close, if a table is missing
-// that the cursor doesn't hold.
+// The leaf table of `va`, and the one above it, go if they are empty; at close, if a table is
+// missing that the cursor doesn't hold.
 void cursor_drop_if_empty(struct vm_cursor *c, vaddr_t va);
 // Drop the references of whatever the table maps.
 void table_release(struct page *table);
 
-// The end of the entry of level 1 (2, where there is no level-1 table) around va, but at most `end`.
+// The end of the entry of level 1 (2, where there is no level-1 table) around va, but at most
+// `end`.
 static inline vaddr_t cursor_next_span(const pte_t *level1, vaddr_t va, vaddr_t end)
 {
     size_t span = level1 ? PT_SIZE(1) : PT_SIZE(2);

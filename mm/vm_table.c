@@ -2,10 +2,11 @@
 // Page tables as objects: where they come from, their locks, and how a cursor finds the one to lock
 // without any lock held.
 //
-// Life: linked into a space by the first cursor that needs it, locked from birth; unlinked under its
-// own lock and its upper table's, which makes it stray; freed by the cursor that unlinked it, after
-// the flush and after every descent that may have read the old link has ended. Until then a descent
-// may lock a stray table or, to wait for its lock, take a reference: it finds it stray and retries.
+// Life: linked into a space by the first cursor that needs it, locked from birth; unlinked under
+// its own lock and its upper table's, which makes it stray; freed by the cursor that unlinked it,
+// after the flush and after every descent that may have read the old link has ended. Until then a
+// descent may lock a stray table or, to wait for its lock, take a reference: it finds it stray and
+// retries.
 //
 // The lock is a word in the table's struct page: its owner's address and a bit for waiters, which
 // sleep on one of a few queues. Order: an upper table before a lower one. So nobody waits for a

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The cursor's work on ranges: own, unmap and protect. All walk tables, not pages: a 2 MiB span that
-// is unmapped as a whole loses its leaf table in one step, and the table keeps its entries until the
-// flush is done and their pages can be let go. Every table is locked by the cursor before it is
-// touched.
+// The cursor's work on ranges: own, unmap and protect. All walk tables, not pages: a 2 MiB span
+// that is unmapped as a whole loses its leaf table in one step, and the table keeps its entries
+// until the flush is done and their pages can be let go. Every table is locked by the cursor before
+// it is touched.
 #include <errno.h>
 #include <lib/assert.h>
 #include <lib/atomic.h>

@@ -4,9 +4,9 @@
 // cursor flushes what must be flushed on exactly the harts that run the space, and only then frees
 // what it unmapped: a missing flush can't be written.
 //
-// Opening locks the lowest page table that covers the range with something to spare, and every table
-// below it that the cursor comes to; so cursors over disjoint ranges work in parallel. A range of a
-// whole table locks the one above, so that it can be taken out.
+// Opening locks the lowest page table that covers the range with something to spare, and every
+// table below it that the cursor comes to; so cursors over disjoint ranges work in parallel. A
+// range of a whole table locks the one above, so that it can be taken out.
 #pragma once
 
 #include <arch/mmu.h>
@@ -30,7 +30,7 @@ struct vm_mapping {
     bool present;
     bool cow;          // shared: a write must copy (or take over) first
     unsigned int prot; // VM_*, what the hardware allows now
-    bool huge; // part of a 2 MiB page
+    bool huge;         // part of a 2 MiB page
     paddr_t pa;
     struct page *page; // NULL: not counted (device memory, the zero page)
     bool accessed, dirty;
@@ -73,10 +73,11 @@ bool vm_cursor_find(struct vm_cursor *c);
 int vm_cursor_map(struct vm_cursor *c, struct page *page, unsigned int prot, bool cow);
 // The same for a physical address that isn't ours to count (device memory, vDSO).
 int vm_cursor_map_device(struct vm_cursor *c, paddr_t pa, unsigned int prot, bool cow);
-// Give the space tables of its own wherever [pos, pos + size) needs them, so that what follows can't
-// fail: at the edges for vm_cursor_unmap(), everywhere for vm_cursor_protect() (which leaves whole
-// 2 MiB pages whole), everywhere in 4 KiB pages for vm_cursor_move(). SHARED: for a fault, what fork
-// left shared. Doesn't advance. 0 or -ENOMEM (nothing that a program could see has changed).
+// Give the space tables of its own wherever [pos, pos + size) needs them, so that what follows
+// can't fail: at the edges for vm_cursor_unmap(), everywhere for vm_cursor_protect() (which leaves
+// whole 2 MiB pages whole), everywhere in 4 KiB pages for vm_cursor_move(). SHARED: for a fault,
+// what fork left shared. Doesn't advance. 0 or -ENOMEM (nothing that a program could see has
+// changed).
 enum vm_own { VM_OWN_SHARED, VM_OWN_EDGES, VM_OWN_TABLES, VM_OWN_PAGES };
 int vm_cursor_own(struct vm_cursor *c, size_t size_bytes, enum vm_own own);
 // Unmap [pos, pos + size) and advance. Whole empty tables are freed.
