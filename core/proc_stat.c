@@ -18,7 +18,8 @@ struct snapshot {
     char state;
     unsigned int nr_threads;
     struct process_usage usage, children;
-    int exit_signal, exit_status, nice, rt_priority;
+    int exit_signal, exit_status, nice;
+    int rt_priority, inherited; // as set, and what it runs with
     unsigned int policy;
     cpu_t cpu;
     uint64_t affinity, start_ns;
@@ -75,6 +76,7 @@ static void collect_thread(struct snapshot *s, struct process *p, uint64_t key)
     s->state = thread_state_letter(t);
     s->policy = t->sched.policy;
     s->rt_priority = t->sched.set_priority;
+    s->inherited = t->sched.rt_priority;
     s->nice = t->sched.nice;
     s->cpu = t->sched.cpu;
     s->affinity = t->sched.affinity;
@@ -181,7 +183,7 @@ int proc_show_stat(struct text *t, uint64_t key)
 
     if (err)
         return err;
-    int priority = s.rt_priority ? -1 - s.rt_priority : 20 + s.nice;
+    int priority = s.inherited ? -1 - s.inherited : 20 + s.nice;
     text_printf(t, "%d (%s) %c %d %d %d %d %d 0 %lu 0 0 0", s.tid, s.name, s.state, s.parent,
                 s.group, s.session, (int)s.tty, s.tty_group, (unsigned long)s.usage.minor_faults);
     text_printf(t, " %lu %lu %lu %lu %d %d %u 0 %lu", PROC_TICKS(s.usage.user_ns),

@@ -18,6 +18,7 @@
 #include <linux/stat.h>
 #include <mm/page.h>
 #include <stdio.h>
+#include <sync/futex.h>
 
 #define R_ALL (S_IFREG | 0444)
 
@@ -237,6 +238,24 @@ static int show_tlb(struct text *t, uint64_t key)
     return 0;
 }
 
+// Ours alone: futexes since boot.
+static int show_futex(struct text *t, uint64_t key)
+{
+    struct futex_stats s;
+    futex_stats(&s);
+    const struct {
+        const char *name;
+        uint64_t count;
+    } rows[] = {{"waits", s.waits},
+                {"wakes", s.wakes},
+                {"requeues", s.requeues},
+                {"collisions", s.collisions},
+                {"pi_boosts", s.pi_boosts}};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        text_printf(t, "%-15s %lu\n", rows[i].name, (unsigned long)rows[i].count);
+    return 0;
+}
+
 const struct proc_file proc_system_files[] = {
     {.name = "meminfo", .mode = R_ALL, .show = show_meminfo},
     {.name = "cpuinfo", .mode = R_ALL, .show = show_cpuinfo},
@@ -248,5 +267,6 @@ const struct proc_file proc_system_files[] = {
     {.name = "cmdline", .mode = R_ALL, .show = show_cmdline},
     {.name = "interrupts", .mode = R_ALL, .show = show_interrupts},
     {.name = "tlb", .mode = R_ALL, .show = show_tlb},
+    {.name = "futex", .mode = R_ALL, .show = show_futex},
     {.name = NULL},
 };

@@ -19,6 +19,7 @@ $(if $(setup),$(error set-up failed))
 endif
 
 cpu_flags ?=
+limits    ?=
 ifdef is_clang
 target_flags := --target=riscv64-linux-gnu -march=rv64imac -mabi=lp64 $(if $(LLVM),-mno-relax) \
                 -Wno-unused-command-line-argument -Wno-gnu-variable-sized-type-not-at-end
@@ -46,7 +47,7 @@ includes := -nostdinc -isystem lib/libc -isystem $(compiler_include) \
             $(foreach folder,$(public),-I$(folder)/include) -I$(out)/include
 defines  := -D__KERNEL_VIREO__ -DZ_SOLO
 
-CFLAGS_KERNEL   = $(common_flags) $(cpu_flags) $(stack_flags) $(ubsan_flags) $(warn_flags) \
+CFLAGS_KERNEL   = $(common_flags) $(cpu_flags) $(limits:%=-D%) $(stack_flags) $(ubsan_flags) $(warn_flags) \
                   $(defines) $(includes) $(file_flags)
 CFLAGS_EXTERNAL = $(common_flags) $(cpu_flags) $(stack_flags) -w $(defines) $(includes)
 ASFLAGS_KERNEL  = $(target_flags) -g -D__ASSEMBLER__ $(defines) $(includes)

@@ -3,6 +3,7 @@ dts          :=
 cpu_flags    :=
 drivers      := plic uart_ns16550 rtc_goldfish syscon_reset virtio_mmio virtqueue virtio_blk virtio_rng
 modules      := mm sync fs ipc core
+limits       := FUTEX_BUCKETS=2048
 firmware     := opensbi
 image_recipe := extlinux
 qemu_machine := virt
