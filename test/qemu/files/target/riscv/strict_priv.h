@@ -10,6 +10,7 @@
 
 #define STRICT_EXIT 97 /* QEMU's exit code after a report */
 #define STRICT_LOG 8
+#define STRICT_LEVELS 5
 #define STRICT_NONE (~(hwaddr)0)
 
 typedef struct StrictEntry StrictEntry;
@@ -37,18 +38,27 @@ struct StrictHart {
     bool used_node, global, one_shot;
     target_ulong pte;
     hwaddr slot;
+    hwaddr chain[STRICT_LEVELS]; /* the slots that this walk has read */
+    uint32_t nr_chain;
 
     StrictFence log[STRICT_LOG], pending_sinval[STRICT_LOG];
     uint32_t log_next, nr_sinval;
 
     /* Under the lock of strict_watch.c: the PTE (RAM address) that this hart may be writing. */
     ram_addr_t writing;
+    uint32_t left; /* how often its kernel was left, for user mode or to wait; atomic */
     /* The epoch of the last fence.i; 0: none since the hart was made. */
     uint32_t fenced;
 };
 
 /* About to read this PTE: tell the harts that depend on it when somebody writes it. */
 void strict_watch_slot(CPURISCVState *env, hwaddr slot);
+
+/*
+ * May the change of what this hart walked, or of the slot, be part of a shootdown that has not reached
+ * this hart yet? Yes, while another hart that wrote it has not left its kernel since.
+ */
+bool strict_in_flight(CPURISCVState *env, hwaddr slot);
 
 /* One report only; then the hart's last fences, and the end. */
 void strict_report_begin(void);

@@ -18,7 +18,9 @@
  * doesn't, or leads elsewhere, is a stale use: a report, and the end. An entry that forbids what memory
  * allows is no error: the access faults, as it may on hardware, and software must fence and try
  * again; a fault that comes back too often means that it doesn't. A difference in the accessed bit
- * alone is no stale use.
+ * alone is no stale use. Nor is a use while a shootdown is on its way: software fences other harts after it
+ * has changed the PTE, and what they do until then is theirs. So when another hart made the change, it
+ * counts from the moment when that hart has left its kernel.
  *
  * That a soft TLB entry can't hide a change of memory from this check is the job of strict_watch.c.
  */
@@ -47,6 +49,11 @@ struct StrictEntry {
 static uint32_t hart_asid(CPURISCVState *env)
 {
     return get_field(env->satp, SATP64_ASID);
+}
+
+static target_ulong asid_mask(CPURISCVState *env)
+{
+    return ((target_ulong)1 << riscv_cpu_cfg(env)->asid_bits) - 1;
 }
 
 static StrictEntry **bucket_of(StrictHart *hart, uint64_t page, int shift, bool node)
@@ -155,6 +162,7 @@ void strict_walk_start(CPURISCVState *env, vaddr addr)
         hart->used_node = false;
         hart->pte = 0;
         hart->slot = STRICT_NONE;
+        hart->nr_chain = 0;
     }
 }
 
@@ -163,6 +171,7 @@ void strict_walk_note(CPURISCVState *env, hwaddr slot)
     StrictHart *hart = env->strict;
 
     if (hart && hart->phase != STRICT_IDLE && !riscv_cpu_cfg(env)->strict_serve) {
+        hart->chain[hart->nr_chain++] = slot;
         strict_watch_slot(env, slot);
     }
 }
@@ -297,6 +306,10 @@ void strict_judge(CPURISCVState *env, vaddr addr, int access_type, uintptr_t ret
         return; /* only aged */
     }
     if (memory->ret || tlb->pa != memory->pa) {
+        if (strict_in_flight(env, hart->found ? hart->found->slot : hart->slot)) {
+            hart->one_shot = true;
+            return;
+        }
         report_stale(env, "stale TLB entry used", addr, access_type, retaddr, tlb, memory);
     }
     /* The soft TLB may not allow later what memory forbids now. */
@@ -334,7 +347,7 @@ static void drop_address(CPURISCVState *env, uint32_t forms, target_ulong va, ui
 static void drop(CPURISCVState *env, uint32_t forms, target_ulong rs1, target_ulong rs2)
 {
     StrictHart *hart = env->strict;
-    uint32_t asid = rs2 & MAKE_64BIT_MASK(0, riscv_cpu_cfg(env)->asid_bits);
+    uint32_t asid = rs2 & asid_mask(env);
 
     if (forms & STRICT_BY_ADDRESS) {
         drop_address(env, forms, rs1, asid);
@@ -385,7 +398,7 @@ target_ulong strict_legalize_satp(CPURISCVState *env, target_ulong val)
     if (riscv_cpu_mxl(env) != MXL_RV64) {
         return val;
     }
-    asid &= MAKE_64BIT_MASK(0, riscv_cpu_cfg(env)->asid_bits);
+    asid &= asid_mask(env);
     val = set_field(val, SATP64_ASID, asid);
     if (env->strict && val != env->satp) {
         strict_log(env, "satp", 0, val, 0);

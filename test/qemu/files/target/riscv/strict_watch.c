@@ -32,6 +32,11 @@ typedef struct TablePage {
     uint32_t idle_writes; /* since a walk came through */
     uint64_t epoch;       /* of the marks */
     DECLARE_BITMAP(used, 512);
+    bool lost; /* writes were not seen for a time */
+    struct {
+        uint32_t hart; /* index + 1 of who wrote it last, or 0 */
+        uint32_t left; /* how often that hart had left its kernel then */
+    } writer[512];
 } TablePage;
 
 bool strict_tlb_on, strict_icache_on;
@@ -147,8 +152,13 @@ static bool note_table_write(CPUState *cpu, ram_addr_t addr, unsigned size)
 
         keep = ++page->idle_writes <= IDLE_WRITES;
         page->watched = keep;
+        page->lost |= !keep;
         if (hart) {
             hart->writing = addr & ~(ram_addr_t)7;
+            for (uint32_t i = first; i < end; i++) {
+                page->writer[i].hart = cpu->cpu_index + 1;
+                page->writer[i].left = qatomic_read(&hart->left);
+            }
         }
         if (page->epoch == epoch && (!keep || find_next_bit(page->used, end, first) < end)) {
             epoch++;
@@ -161,6 +171,54 @@ static bool note_table_write(CPUState *cpu, ram_addr_t addr, unsigned size)
         drop_soft_tlbs(cpu, harts);
     }
     return keep;
+}
+
+void strict_note_leave(CPURISCVState *env)
+{
+    if (env->strict) {
+        qatomic_inc(&env->strict->left);
+    }
+}
+
+static bool slot_in_flight(CPURISCVState *env, hwaddr slot)
+{
+    TablePage *page = page_at(env_cpu(env), slot);
+    uint32_t index = (slot & ~TARGET_PAGE_MASK) / 8;
+    CPUState *self = env_cpu(env), *cs;
+
+    if (!page) {
+        return false;
+    }
+    CPU_FOREACH(cs) {
+        CPURISCVState *other = cpu_env(cs);
+
+        if (cs == self || !other->strict) {
+            continue;
+        }
+        if (page->writer[index].hart == cs->cpu_index + 1 &&
+            page->writer[index].left == qatomic_read(&other->strict->left)) {
+            return true;
+        }
+        if (page->lost && other->priv != PRV_U && !cs->halted) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool strict_in_flight(CPURISCVState *env, hwaddr slot)
+{
+    StrictHart *hart = env->strict;
+    bool flying;
+
+    RCU_READ_LOCK_GUARD();
+    qemu_mutex_lock(&lock);
+    flying = slot_in_flight(env, slot);
+    for (uint32_t i = 0; i < hart->nr_chain; i++) {
+        flying |= slot_in_flight(env, hart->chain[i]);
+    }
+    qemu_mutex_unlock(&lock);
+    return flying;
 }
 
 static void note_code_write(ram_addr_t addr, uint64_t size)

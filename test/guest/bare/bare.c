@@ -1,0 +1,618 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What a TLB and an instruction cache may still hold: a kernel of no more than that, for the strict
+// machine and plain QEMU. Each case gives one letter: A, the old page is still seen; B, the new one
+// is; F, the access faults. "Old" and "new" are two pages with that letter in them, mapped one
+// after the other.
+//
+// The word at SELECT (QEMU's -device loader) says what to run: 0 all cases that a TLB can show, n
+// case n alone. Every case begins with an sfence.vma of everything.
+#include <stdint.h>
+
+enum {
+    V = 1,
+    R = 2,
+    W = 4,
+    X = 8,
+    G = 32,
+    A = 64,
+    D = 128,
+    LEAF = V | R | W | X | A | D,
+};
+enum size { KIB4, MIB2, GIB1 };
+
+// Below 4 GiB all is mapped as it is. The test's page lies 64 MiB into the fifth GiB, its two
+// frames 64 MiB into the third and the fourth: the same for a page of every size.
+#define SELECT   0x90000000UL
+#define OFFSET   0x4000000UL
+#define VA       (0x100000000UL + OFFSET)
+#define OTHER_VA (VA + 0x40000000UL)
+#define OLD      0x80000000UL
+#define NEW      0xc0000000UL
+
+struct space {
+    uint64_t root[512], middle[512], last[512], other_last[512];
+} __attribute__((aligned(4096)));
+
+static struct space one, two;
+static uint64_t boot_hart;
+static uint8_t code_page[4096] __attribute__((aligned(4096)));
+static volatile uint32_t command, answer;
+enum { IDLE, LOAD, CALL, ENTER, WAIT };
+
+int bare_load(uint64_t va);
+int bare_store(uint64_t va);
+void bare_main(uint64_t hart);
+void bare_second(void);
+void start_second(void);
+extern const uint8_t code_a[], code_b[];
+
+struct sbi_result {
+    long error, value;
+};
+
+static struct sbi_result sbi(long extension, long function, uint64_t arg0, uint64_t arg1,
+                             uint64_t arg2, uint64_t arg3, uint64_t arg4)
+{
+    register uint64_t a0 __asm__("a0") = arg0;
+    register uint64_t a1 __asm__("a1") = arg1;
+    register uint64_t a2 __asm__("a2") = arg2;
+    register uint64_t a3 __asm__("a3") = arg3;
+    register uint64_t a4 __asm__("a4") = arg4;
+    register long a6 __asm__("a6") = function;
+    register long a7 __asm__("a7") = extension;
+
+    __asm__ volatile("ecall"
+                     : "+r"(a0), "+r"(a1)
+                     : "r"(a2), "r"(a3), "r"(a4), "r"(a6), "r"(a7)
+                     : "memory");
+    return (struct sbi_result){(long)a0, (long)a1};
+}
+
+static void put(const char *text)
+{
+    for (; *text; text++) {
+        sbi(1, 0, (uint64_t)*text, 0, 0, 0, 0);
+    }
+}
+
+static void put_number(unsigned n)
+{
+    char digits[3] = {(char)('0' + n / 10), (char)('0' + n % 10), 0};
+
+    put(digits);
+}
+
+static void fence_all(void)
+{
+    __asm__ volatile("sfence.vma zero, zero" ::: "memory");
+}
+
+static void fence_asid(uint64_t asid)
+{
+    __asm__ volatile("sfence.vma zero, %0" ::"r"(asid) : "memory");
+}
+
+static void fence_va(uint64_t va)
+{
+    __asm__ volatile("sfence.vma %0, zero" ::"r"(va) : "memory");
+}
+
+static void fence_va_asid(uint64_t va, uint64_t asid)
+{
+    __asm__ volatile("sfence.vma %0, %1" ::"r"(va), "r"(asid) : "memory");
+}
+
+static uint64_t leaf(uint64_t address, uint64_t flags)
+{
+    return address >> 12 << 10 | flags;
+}
+
+static uint64_t pointer(const uint64_t *table)
+{
+    return leaf((uint64_t)table, V);
+}
+
+// Map the frame that lies in this GiB at VA, by a page of this size.
+static void map(struct space *space, enum size size, uint64_t gib, uint64_t flags)
+{
+    for (uint64_t i = 0; i < 4; i++) {
+        space->root[i] = leaf(i << 30, LEAF);
+    }
+    space->last[0] = leaf(gib + OFFSET, flags);
+    space->middle[OFFSET >> 21] = size == MIB2 ? leaf(gib + OFFSET, flags) : pointer(space->last);
+    space->root[VA >> 30] = size == GIB1 ? leaf(gib, flags) : pointer(space->middle);
+    // The same table again, so that another address means the same page.
+    space->root[OTHER_VA >> 30] = space->root[VA >> 30];
+}
+
+static void enter(const struct space *space, uint64_t asid)
+{
+    uint64_t satp = 8UL << 60 | asid << 44 | (uint64_t)space->root >> 12;
+
+    __asm__ volatile("csrw satp, %0" ::"r"(satp) : "memory");
+}
+
+static char see(void)
+{
+    int byte = bare_load(VA);
+
+    return byte < 0 ? 'F' : (char)byte;
+}
+
+// The old page is mapped and seen in ASID 1; then the new one is mapped.
+static void change(enum size size, uint64_t flags)
+{
+    map(&one, size, OLD, LEAF | flags);
+    enter(&one, 1);
+    see();
+    map(&one, size, NEW, LEAF | flags);
+}
+
+enum form {
+    NO_FENCE,
+    ALL,
+    ALL_OF_ASID,
+    ALL_OF_OTHER_ASID,
+    ADDRESS,
+    OTHER_ADDRESS,
+    ADDRESS_OF_ASID,
+    ADDRESS_OF_OTHER_ASID,
+    NO_ADDRESS,
+    NR_FORMS
+};
+
+static void fence(enum form form)
+{
+    switch (form) {
+    case ALL:
+        fence_all();
+        break;
+    case ALL_OF_ASID:
+        fence_asid(1);
+        break;
+    case ALL_OF_OTHER_ASID:
+        fence_asid(2);
+        break;
+    case ADDRESS:
+        fence_va(VA + 0x123);
+        break;
+    case OTHER_ADDRESS:
+        fence_va(OTHER_VA);
+        break;
+    case ADDRESS_OF_ASID:
+        fence_va_asid(VA, 1);
+        break;
+    case ADDRESS_OF_OTHER_ASID:
+        fence_va_asid(VA, 2);
+        break;
+    case NO_ADDRESS:
+        fence_va(1UL << 62 | VA);
+        break;
+    default:
+        break;
+    }
+}
+
+static char reuse_asid(void)
+{
+    map(&one, KIB4, OLD, LEAF);
+    map(&two, KIB4, NEW, LEAF);
+    enter(&one, 1);
+    see();
+    enter(&two, 1);
+    return see();
+}
+
+static char reuse_asid_fenced(void)
+{
+    map(&one, KIB4, OLD, LEAF);
+    map(&two, KIB4, NEW, LEAF);
+    enter(&one, 1);
+    see();
+    enter(&two, 1);
+    fence_asid(1);
+    return see();
+}
+
+static char other_asid(void)
+{
+    map(&one, KIB4, OLD, LEAF);
+    map(&two, KIB4, NEW, LEAF);
+    enter(&one, 1);
+    see();
+    enter(&two, 2);
+    return see();
+}
+
+static char sixteen_asids_on(void)
+{
+    map(&one, KIB4, OLD, LEAF);
+    map(&two, KIB4, NEW, LEAF);
+    enter(&one, 1);
+    see();
+    enter(&two, 17);
+    return see();
+}
+
+static char there_and_back(void)
+{
+    other_asid();
+    map(&one, KIB4, NEW, LEAF);
+    enter(&one, 1);
+    return see();
+}
+
+static char global_elsewhere(void)
+{
+    map(&one, KIB4, OLD, LEAF | G);
+    map(&two, KIB4, NEW, LEAF);
+    enter(&one, 1);
+    see();
+    enter(&two, 2);
+    return see();
+}
+
+// A pointer with the global bit makes all below it global.
+static char global_pointer(void)
+{
+    map(&one, KIB4, OLD, LEAF);
+    map(&two, KIB4, NEW, LEAF);
+    one.root[VA >> 30] |= G;
+    enter(&one, 1);
+    see();
+    enter(&two, 2);
+    return see();
+}
+
+static char become_valid(void)
+{
+    map(&one, KIB4, NEW, 0);
+    enter(&one, 1);
+    see();
+    map(&one, KIB4, NEW, LEAF);
+    return see();
+}
+
+static char become_valid_fenced(void)
+{
+    become_valid();
+    fence_va_asid(VA, 1);
+    return see();
+}
+
+static char become_invalid(void)
+{
+    map(&one, KIB4, OLD, LEAF);
+    enter(&one, 1);
+    see();
+    map(&one, KIB4, OLD, 0);
+    return see();
+}
+
+static char store(void)
+{
+    return bare_store(VA) < 0 ? 'F' : 'B';
+}
+
+static char become_writable(void)
+{
+    map(&one, KIB4, NEW, LEAF & ~W);
+    enter(&one, 1);
+    store();
+    map(&one, KIB4, NEW, LEAF);
+    return store();
+}
+
+static char become_writable_fenced(void)
+{
+    become_writable();
+    fence_va(VA);
+    return store();
+}
+
+static char become_dirty(void)
+{
+    map(&one, KIB4, NEW, LEAF & ~D);
+    enter(&one, 1);
+    store();
+    map(&one, KIB4, NEW, LEAF);
+    return store();
+}
+
+static char become_read_only(void)
+{
+    map(&one, KIB4, OLD, LEAF);
+    enter(&one, 1);
+    store();
+    map(&one, KIB4, OLD, LEAF & ~W);
+    return store() == 'B' ? 'A' : 'F';
+}
+
+// Forbidden to read, allowed before: the page is only loaded from, and the store comes much later.
+static char store_after_load(void)
+{
+    map(&one, KIB4, OLD, LEAF);
+    enter(&one, 1);
+    see();
+    map(&one, KIB4, OLD, LEAF & ~W);
+    see();
+    return store() == 'B' ? 'A' : 'F';
+}
+
+static void change_pointer(void)
+{
+    map(&one, KIB4, OLD, LEAF);
+    enter(&one, 1);
+    see();
+    one.other_last[0] = leaf(NEW + OFFSET, LEAF);
+    one.middle[OFFSET >> 21] = pointer(one.other_last);
+}
+
+static char pointer_unfenced(void)
+{
+    change_pointer();
+    return see();
+}
+
+// An address form is for leaf entries: what the hart keeps of pointers may stay.
+static char pointer_fenced_by_address(void)
+{
+    change_pointer();
+    fence_va(VA);
+    return see();
+}
+
+static char pointer_fenced(void)
+{
+    change_pointer();
+    fence_asid(1);
+    return see();
+}
+
+static char split(void)
+{
+    map(&one, MIB2, OLD, LEAF);
+    enter(&one, 1);
+    see();
+    map(&one, KIB4, NEW, LEAF);
+    return see();
+}
+
+static char split_fenced(void)
+{
+    map(&one, MIB2, OLD, LEAF);
+    enter(&one, 1);
+    see();
+    map(&one, KIB4, NEW, LEAF);
+    fence_va(VA + 0x1000);
+    return see();
+}
+
+static char ask_second(uint32_t what)
+{
+    answer = 0;
+    __atomic_store_n(&command, what, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&command, __ATOMIC_ACQUIRE) != IDLE) {
+    }
+    return (char)answer;
+}
+
+static void change_for_second(void)
+{
+    map(&one, KIB4, OLD, LEAF);
+    enter(&one, 1);
+    ask_second(ENTER);
+    ask_second(LOAD);
+    see();
+    map(&one, KIB4, NEW, LEAF);
+    fence_all();
+}
+
+// While this hart stays in its kernel, the fence that the second one needs may be on its way.
+static char second_not_yet(void)
+{
+    change_for_second();
+    return ask_second(LOAD);
+}
+
+// A timer that is due ends the wait at once; its trap is masked.
+static void leave_kernel(void)
+{
+    sbi(0x54494d45, 0, 0, 0, 0, 0, 0);
+    __asm__ volatile("csrs sie, %0\n\twfi" ::"r"(32UL) : "memory");
+}
+
+static char second_unfenced(void)
+{
+    change_for_second();
+    leave_kernel();
+    return ask_second(LOAD);
+}
+
+static char second_asked(long function, uint64_t size, uint64_t asid)
+{
+    change_for_second();
+    if (sbi(0x52464e43, function, 1UL << (boot_hart ^ 1), 0, VA, size, asid).error) {
+        return 'E';
+    }
+    leave_kernel();
+    return ask_second(LOAD);
+}
+
+static char second_fenced(void)
+{
+    return second_asked(1, 4096, 0);
+}
+
+static char second_fenced_asid(void)
+{
+    return second_asked(2, 4096, 1);
+}
+
+static char second_fenced_other_asid(void)
+{
+    return second_asked(2, 4096, 2);
+}
+
+static void write_code(const uint8_t *code)
+{
+    for (int i = 0; i < 8; i++) {
+        ((volatile uint8_t *)code_page)[i] = code[i];
+    }
+}
+
+static char call_code(void)
+{
+    return (char)((int (*)(void))code_page)();
+}
+
+static char code_unfenced(void)
+{
+    write_code(code_b);
+    return call_code();
+}
+
+static char code_fenced(void)
+{
+    write_code(code_b);
+    __asm__ volatile("fence.i" ::: "memory");
+    return call_code();
+}
+
+static char code_again(void)
+{
+    write_code(code_a);
+    __asm__ volatile("fence.i" ::: "memory");
+    call_code();
+    write_code(code_b);
+    return call_code();
+}
+
+static char code_second_unfenced(void)
+{
+    code_fenced();
+    return ask_second(CALL);
+}
+
+static char code_second_fenced(void)
+{
+    code_fenced();
+    if (sbi(0x52464e43, 0, 1UL << (boot_hart ^ 1), 0, 0, 0, 0).error) {
+        return 'E';
+    }
+    return ask_second(CALL);
+}
+
+static const struct {
+    const char *name;
+    char (*run)(void);
+} cases[] = {
+    {"reuse of an ASID", reuse_asid},
+    {"reuse of an ASID, fenced", reuse_asid_fenced},
+    {"another ASID", other_asid},
+    {"ASID 17 after ASID 1", sixteen_asids_on},
+    {"there and back", there_and_back},
+    {"global, in another ASID", global_elsewhere},
+    {"global by its pointer", global_pointer},
+    {"invalid to valid", become_valid},
+    {"invalid to valid, fenced", become_valid_fenced},
+    {"valid to invalid", become_invalid},
+    {"read-only to writable", become_writable},
+    {"read-only to writable, fenced", become_writable_fenced},
+    {"clean to dirty", become_dirty},
+    {"writable to read-only", become_read_only},
+    {"writable to read-only, first store", store_after_load},
+    {"pointer changed", pointer_unfenced},
+    {"pointer changed, fenced by address", pointer_fenced_by_address},
+    {"pointer changed, fenced by ASID", pointer_fenced},
+    {"2 MiB split", split},
+    {"2 MiB split, fenced by an address of it", split_fenced},
+    {"second hart, fence on its way", second_not_yet},
+    {"second hart", second_unfenced},
+    {"second hart, fenced", second_fenced},
+    {"second hart, fenced by ASID", second_fenced_asid},
+    {"second hart, another ASID fenced", second_fenced_other_asid},
+    {"code", code_unfenced},
+    {"code, fenced", code_fenced},
+    {"code changed after its use", code_again},
+    {"code, second hart", code_second_unfenced},
+    {"code, second hart, fenced", code_second_fenced},
+};
+enum { NR_CASES = sizeof(cases) / sizeof(cases[0]), NR_CHANGES = 3 * 2 * NR_FORMS };
+
+static const char *const sizes[] = {"4 KiB", "2 MiB", "1 GiB"};
+static const char *const forms[NR_FORMS] = {
+    "no fence",      "all",      "all of its ASID",         "all of another ASID", "address",
+    "other address", "its both", "address of another ASID", "no address"};
+
+// The first cases are made: each page size, global or not, each form of fence.
+static void run(unsigned n)
+{
+    char seen[2] = {0};
+
+    fence_all();
+    put("case ");
+    put_number(n);
+    put(": ");
+    if (n <= NR_CHANGES) {
+        unsigned form = (n - 1) % NR_FORMS, size = (n - 1) / NR_FORMS % 3;
+        int global = n > NR_CHANGES / 2;
+
+        put(sizes[size]);
+        put(global ? ", global, " : ", ");
+        put(forms[form]);
+        put(" = ");
+        change((enum size)size, global ? G : 0);
+        fence((enum form)form);
+        seen[0] = see();
+    } else {
+        put(cases[n - NR_CHANGES - 1].name);
+        put(" = ");
+        seen[0] = cases[n - NR_CHANGES - 1].run();
+    }
+    put(seen);
+    put("\n");
+}
+
+// The second hart does what it is told, with no fence of its own.
+void bare_second(void)
+{
+    for (;;) {
+        switch (__atomic_load_n(&command, __ATOMIC_ACQUIRE)) {
+        case LOAD:
+            answer = (uint32_t)see();
+            break;
+        case CALL:
+            answer = (uint32_t)call_code();
+            break;
+        case ENTER:
+            enter(&one, 1);
+            fence_all();
+            break;
+        case IDLE:
+            continue;
+        default:
+            break;
+        }
+        __atomic_store_n(&command, IDLE, __ATOMIC_RELEASE);
+    }
+}
+
+void bare_main(uint64_t hart)
+{
+    uint32_t select = *(volatile uint32_t *)SELECT;
+
+    boot_hart = hart;
+    *(volatile char *)(OLD + OFFSET) = 'A';
+    *(volatile char *)(NEW + OFFSET) = 'B';
+    sbi(0x48534d, 0, hart ^ 1, (uint64_t)start_second, 0, 0, 0);
+    ask_second(WAIT); // the firmware fences no hart that it has not started yet
+    if (select) {
+        run(select);
+    }
+    for (unsigned n = 1; !select && n <= NR_CHANGES + NR_CASES; n++) {
+        run(n);
+    }
+    put("end\n");
+    sbi(0x53525354, 0, 0, 0, 0, 0, 0);
+}
