@@ -68,11 +68,11 @@ pytest = PYTHONPATH=flash BUILD=$(BUILD) BOARD=$(BOARD) /usr/bin/python3 -m pyte
 test:
 	@flash/setup.sh run uboot debug test
 	@$(MAKE) unit $(image) $(test_files)
-	@$(pytest) -m 'not slow' $(PYTEST)
+	@$(pytest) -m 'not slow and not machine' $(PYTEST)
 
 test-full:
 	@flash/setup.sh clang run uboot debug test
-	@$(MAKE) unit $(image) $(test_files)
+	@$(MAKE) unit machine $(image) $(test_files)
 	@$(pytest) $(PYTEST)
 
 # What goes into QEMU has QEMU's style and licence.

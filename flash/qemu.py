@@ -14,7 +14,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # MACHINE=NAME[,CPU OPTIONS]: Debian's QEMU, our build of it (make machine) with all its options off, or
 # with every check on; what follows the name goes to -cpu (MACHINE=strict,x-asid-bits=0).
 BUILT = os.path.join(TOP, "build/machine/qemu-system-riscv64")
-MACHINES = {"plain": ("qemu-system-riscv64", ""), "built": (BUILT, ""), "strict": (BUILT, ",x-strict-tlb=on,x-strict-icache=on")}
+MACHINES = {"plain": ("qemu-system-riscv64", ""), "built": (BUILT, ""),
+            "strict": (BUILT, ",svade=on,svadu=off,x-strict-tlb=on,x-strict-icache=on")}
 
 
 def board_variables(board):
@@ -32,14 +33,15 @@ class Machine:
     """A virtual board. An argument left out is what the environment says, else the board's."""
 
     def __init__(self, board=None, boot=None, smp=None, mem=None, cpu=None, append=None,
-                 initrd=None, kernel=None, bios=None, disk=None, rng=True, extra=()):
+                 initrd=None, kernel=None, bios=None, disk=None, rng=True, variant=None,
+                 extra=()):
         env = os.environ.get
         self.board = board or env("BOARD") or "qemu-virt"
         self.out = os.path.join(TOP, env("BUILD") or "build", self.board)
         of_board = board_variables(self.board)
         self.boot = boot or env("BOOT") or "sbi"
         self.machine = of_board["qemu_machine"]
-        name, comma, more = (env("MACHINE") or "plain").partition(",")
+        name, comma, more = (variant or env("MACHINE") or "plain").partition(",")
         self.qemu, self.cpu_options = MACHINES[name][0], MACHINES[name][1] + comma + more
         self.smp = int(smp or env("SMP") or of_board["qemu_smp"])
         self.mem = mem or env("MEM") or of_board["qemu_mem"]

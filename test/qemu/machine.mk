@@ -11,4 +11,4 @@ machine:
 test-machine:
 	@flash/setup.sh build run test
 	@$(MAKE) machine $(image) $(test_files)
-	@$(pytest)/machine $(PYTEST)
+	@$(pytest) -m 'machine and not slow' $(PYTEST)

@@ -148,6 +148,20 @@ def bash_initrd():
     return stored(archive.bytes(), "bash")
 
 
+@functools.lru_cache(None)
+def bare():
+    """The bare-metal test of TLB and instruction cache (bare/)."""
+    folder = os.path.join(GUEST, "bare")
+    out = os.path.join(OUT, "bare")
+    os.makedirs(OUT, exist_ok=True)
+    command(["riscv64-linux-gnu-gcc", "-march=rv64imac_zicsr_zifencei", "-mabi=lp64", "-mcmodel=medany",
+             "-ffreestanding", "-nostdlib", "-static", "-no-pie", "-O2", "-Wall", "-Wextra", "-Werror",
+             "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments", "-T", f"{folder}/bare.ld",
+             f"{folder}/bare.S", f"{folder}/bare.c", "-o", out + ".elf"])
+    command(["riscv64-linux-gnu-objcopy", "-O", "binary", out + ".elf", out])
+    return out
+
+
 def have(tool):
     return shutil.which(tool) is not None
 

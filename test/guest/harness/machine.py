@@ -49,6 +49,7 @@ class Boot:
     disk: str = None
     icount: bool = False
     extra: tuple = ()
+    variant: str = None  # what make calls MACHINE=
 
     def but(self, **changes):
         return replace(self, **changes)
@@ -63,7 +64,7 @@ class Boot:
         bios = self.bios or images.opensbi()
         return qemu.Machine(boot=self.boot, smp=self.smp, mem=self.mem, cpu=self.cpu, append=self.append,
                             initrd=self.initrd, kernel=self.kernel, bios=bios, disk=self.disk,
-                            extra=extra).args() + ["-display", "none"]
+                            extra=extra, variant=self.variant).args() + ["-display", "none"]
 
 
 @target_factory.reg_driver
