@@ -8,6 +8,7 @@
 #include <arch/uaccess.h>
 #include <core/process.h>
 #include <errno.h>
+#include <ipc/sem.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <string.h>
@@ -117,6 +118,12 @@ static int prepare_thread(struct thread *t, const struct clone_args *args)
         t->signal.alt_size = self->signal.alt_size;
         t->signal.alt_flags = self->signal.alt_flags;
     }
+    if (args->flags & CLONE_SYSVSEM) {
+        if (!self->sem_undo && !(self->sem_undo = sem_undo_list_create()))
+            return -ENOMEM;
+        sem_undo_list_get(self->sem_undo);
+        t->sem_undo = self->sem_undo;
+    }
     if (args->flags & CLONE_CHILD_CLEARTID)
         t->clear_child_tid = args->child_tid;
     if (args->flags & CLONE_CHILD_SETTID) {
@@ -124,6 +131,14 @@ static int prepare_thread(struct thread *t, const struct clone_args *args)
         t->first_run = first_run_child;
     }
     return 0;
+}
+
+// It never ran.
+static void discard_thread(struct thread *t)
+{
+    sem_undo_list_put(t->sem_undo, 0); // the caller has it, too
+    t->sem_undo = NULL;
+    thread_discard(t);
 }
 
 bool process_add_thread(struct thread *t)
@@ -207,13 +222,13 @@ static long clone_thread(const struct clone_args *args)
         return -EAGAIN;
     int err = prepare_thread(t, args);
     if (err != 0) {
-        thread_discard(t);
+        discard_thread(t);
         return err;
     }
     pid_t tid = t->tid;
     report_tid(args, tid);
     if (!process_add_thread(t)) {
-        thread_discard(t);
+        discard_thread(t);
         return -ERESTARTNOINTR;
     }
     thread_start(t);
@@ -225,7 +240,7 @@ static void discard_child(struct process *child, struct thread *t)
 {
     if (t) {
         child->pid = 0; // so that the thread's number is freed with it
-        thread_discard(t);
+        discard_thread(t);
     }
     process_drop_files(child);
     process_put(child);
@@ -242,6 +257,8 @@ static long clone_process(const struct clone_args *args)
         return -EAGAIN;
     }
     pid_t pid = child->pid = t->tid;
+    if (!(args->flags & CLONE_VM))
+        child->map->owner = pid;
     int err = prepare_thread(t, args);
     if (err == 0)
         err = link_child(child, t, args);

@@ -80,6 +80,7 @@ static void enter_map(struct process *p, struct thread *t, struct vm_map *map)
     if (old)
         p->exited_usage.max_resident_pages =
             MAX(p->exited_usage.max_resident_pages, old->space.nr_resident);
+    map->owner = p->pid;
     p->map = map;
     p->did_exec = true;
     spin_unlock(&p->lock);

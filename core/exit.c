@@ -4,6 +4,8 @@
 // A thread gives up what only it has and leaves its process's list; the last one then gives up what
 // the process has, hands its children to init or the nearest subreaper, and leaves a zombie.
 #include <core/process.h>
+#include <ipc/sem.h>
+#include <ipc/shm.h>
 
 #include "process_priv.h"
 #include "signal_priv.h"
@@ -132,6 +134,7 @@ static void end_process(struct process *p)
             (unsigned int)p->exit_status);
     itimer_exit(p);
     process_drop_map(p);
+    shm_exit(p->pid);
     process_finish_vfork(p);
     process_drop_files(p);
     process_release_tty(p);
@@ -176,6 +179,8 @@ void process_exit_thread(int status)
     struct process *p = t->process;
     ASSERT(p != kernel_process);
     exit_release_user_memory(t, false);
+    sem_undo_list_put(t->sem_undo, p->pid);
+    t->sem_undo = NULL;
     if (leave_process(t, p, status))
         end_process(p);
     else

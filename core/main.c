@@ -24,6 +24,7 @@
 #include <fs/path.h>
 #include <fs/procfs.h>
 #include <fs/tty.h>
+#include <ipc/ipc.h>
 #include <lib/dt.h>
 #include <libfdt.h>
 #include <linux/fcntl.h>
@@ -315,6 +316,7 @@ __noreturn void port_main(paddr_t fdt)
     boot_memory(boot_fdt, fdt);
     boot_random(boot_fdt);
     futex_init();
+    ipc_init(board->nr_ipc_ids_max, board->msg_bytes_max);
     thread_init();
     process_init();
     sched_init();

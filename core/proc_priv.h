@@ -51,5 +51,20 @@ int proc_follow_cwd(uint64_t key, struct path *path);
 ssize_t proc_readlink_root(uint64_t key, char *buf, size_t size);
 int proc_follow_root(uint64_t key, struct path *path);
 
+// proc_ipc.c: limits of System V IPC, among the files of /proc/sys/kernel.
+#define PROC_IPC_LIMITS(each)                                                                      \
+    each(shmmax) each(shmall) each(shmmni) each(shm_rmid_forced) each(msgmax) each(msgmnb)         \
+        each(msgmni) each(sem)
+#define PROC_IPC_LIMIT_DECLARE(limit)                                                              \
+    int proc_show_##limit(struct text *t, uint64_t key);                                           \
+    ssize_t proc_store_##limit(uint64_t key, const char *data, size_t n);
+#define PROC_IPC_LIMIT_FILE(limit)                                                                 \
+    {.name = #limit,                                                                               \
+     .mode = S_IFREG | 0644,                                                                       \
+     .show = proc_show_##limit,                                                                    \
+     .store = proc_store_##limit},
+PROC_IPC_LIMITS(PROC_IPC_LIMIT_DECLARE)
+
+extern const struct proc_file proc_ipc_files[];    // proc_ipc.c
 extern const struct proc_file proc_system_files[]; // proc_system.c
 extern const struct proc_file proc_sys_files[];    // proc_sys.c

@@ -217,4 +217,5 @@ void proc_files_init(void)
     procfs_register(top_files);
     procfs_register(proc_system_files);
     procfs_register(proc_sys_files);
+    procfs_register(proc_ipc_files);
 }

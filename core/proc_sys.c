@@ -161,7 +161,8 @@ static const struct proc_file kernel_files[] = {
     {.name = "cap_last_cap", .mode = R_ALL, .show = show_cap_last_cap},
     {.name = "ngroups_max", .mode = R_ALL, .show = show_ngroups_max},
     {.name = "random", .mode = DIR, .children = random_files},
-    {.name = NULL},
+    PROC_IPC_LIMITS(PROC_IPC_LIMIT_FILE) // clang-format off
+    {.name = NULL}, // clang-format on
 };
 
 static const struct proc_file fs_files[] = {

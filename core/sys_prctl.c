@@ -3,6 +3,7 @@
 #include <arch/uaccess.h>
 #include <core/process.h>
 #include <errno.h>
+#include <ipc/sem.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
@@ -121,5 +122,9 @@ long sys_unshare(unsigned long flags)
         fd_table_put(old_fds);
     if (fs)
         fs_context_put(old_fs);
+    if (flags & CLONE_SYSVSEM) {
+        sem_undo_list_put(thread_self()->sem_undo, p->pid);
+        thread_self()->sem_undo = NULL;
+    }
     return 0;
 }

@@ -92,6 +92,7 @@ static void fork_copy_fields(struct vm_map *child, const struct vm_map *m)
     memcpy(child->auxv, m->auxv, sizeof(child->auxv));
     child->nr_auxv = m->nr_auxv;
     child->limits = m->limits;
+    child->owner = m->owner; // until core knows the child's
     child->exe = m->exe;
     child->exe_ops = m->exe_ops;
     if (child->exe)

@@ -154,6 +154,8 @@ void vm_region_insert(struct vm_map *m, struct vm_region *r)
     if (r->object)
         list_add_tail(&r->object->mappings, &r->object_node);
     region_unlock_object(r);
+    if (r->object && r->object->ops->mapped)
+        r->object->ops->mapped(r->object, r);
 }
 
 // Out of the tree, the list and the sums, but not freed.
@@ -164,6 +166,8 @@ static void region_detach(struct vm_region *r)
     if (r->object)
         list_remove(&r->object_node);
     region_unlock_object(r);
+    if (r->object && r->object->ops->unmapped)
+        r->object->ops->unmapped(r->object, r);
     rb_erase(&r->map->regions, &r->node, region_augment);
     region_update_gap(next);
     r->map->nr_regions--;
@@ -220,6 +224,7 @@ static bool region_can_follow(const struct vm_region *low, const struct vm_regio
 {
     return low->end == high->start && low->flags == high->flags && low->object == high->object &&
            low->file == high->file && low->name == high->name &&
+           !(low->object && low->object->ops->unmapped) &&
            (!low->object || low->offset + (low->end - low->start) == high->offset);
 }
 

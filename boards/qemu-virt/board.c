@@ -8,6 +8,8 @@ static const struct board qemu_virt = {
     .compatible = "riscv-virtio",
     .nr_processes_max = 32768,
     .tlb_flush_pages = 64,
+    .nr_ipc_ids_max = 32768,
+    .msg_bytes_max = 1 << 20,
 };
 
 const struct board *const board = &qemu_virt;

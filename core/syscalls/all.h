@@ -5,6 +5,7 @@
 // Types of 32 bits are cut from the register; vaddr_t, size_t and long are taken whole.
 #include "file.h"
 #include "futex.h"
+#include "ipc.h"
 #include "memory.h"
 #include "mount.h"
 #include "path.h"

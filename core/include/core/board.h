@@ -11,6 +11,8 @@ struct board {
     // Limits of the modules.
     unsigned int nr_processes_max; // threads in all
     unsigned int tlb_flush_pages;  // more pages than this: flush the whole ASID
+    unsigned int nr_ipc_ids_max;   // segments, semaphore arrays and message queues, of each
+    unsigned int msg_bytes_max;    // of one System V message, and of a queue
 };
 
 extern const struct board *const board;

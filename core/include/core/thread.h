@@ -23,6 +23,7 @@
 #include <sync/port.h>
 
 struct process;
+struct sem_undo_list;
 
 enum thread_state { THREAD_RUNNABLE, THREAD_PARKED, THREAD_STOPPED, THREAD_DEAD };
 
@@ -59,6 +60,7 @@ struct thread {
 
     struct signal_thread signal; // mask, pending, alternate stack
     struct restart restart;
+    struct sem_undo_list *sem_undo; // SEM_UNDO: made with the first, shared by CLONE_SYSVSEM
 
     void *kernel_arg; // of a kernel thread's entry
     // What the thread does on its first run, interrupts on, before it leaves for user mode.

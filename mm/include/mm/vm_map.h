@@ -72,7 +72,8 @@ struct vm_map {
     uint64_t brk_random; // bytes between the end of the program and its heap
     uint64_t nr_regions, total_pages, data_pages, stack_pages, locked_pages;
     struct vm_limits limits;
-    void *exe; // of the program, with exe_ops
+    pid_t owner; // for whom regions come and go: told to objects that count. Set by core
+    void *exe;   // of the program, with exe_ops
     const struct vm_file_ops *exe_ops;
 };
 
@@ -98,6 +99,9 @@ struct vm_mmap_args {
 // The address, or -errno as mmap(2) (ENOMEM, EINVAL, EEXIST, EPERM). Takes its own references.
 long vm_map_mmap(struct vm_map *m, const struct vm_mmap_args *args);
 int vm_map_munmap(struct vm_map *m, vaddr_t addr, size_t size);
+// Unmap what is left of the mapping by a file of `ops` whose offset 0 is at `addr`, wherever it was
+// cut; other mappings of the same file, or of anything else, stay (shmdt(2)). 0 or -EINVAL: none.
+int vm_map_unmap_mapping(struct vm_map *m, vaddr_t addr, const struct vm_file_ops *ops);
 int vm_map_mprotect(struct vm_map *m, vaddr_t addr, size_t size, unsigned int prot);
 long vm_map_mremap(struct vm_map *m, vaddr_t old, size_t old_size, size_t new_size,
                    unsigned int flags, vaddr_t new_addr);

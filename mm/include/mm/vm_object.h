@@ -10,6 +10,7 @@
 #include <sync/mutex.h>
 
 struct vm_object;
+struct vm_region;
 
 struct vm_object_ops {
     // Fill a new page (zeroed) with the content at `index`. May sleep. 0 or -errno (-EIO).
@@ -21,6 +22,12 @@ struct vm_object_ops {
     void (*release)(struct vm_object *o);
     // Device memory: physical address for `index`, 0 for none. NULL for objects with pages.
     paddr_t (*device_page)(struct vm_object *o, uint64_t index);
+    // A region of it came to be or goes (mmap, fork, a split, mremap; munmap, exit): for whoever
+    // counts. Both or none; regions of an object that has them are never merged, so that the count
+    // is Linux's. The region's map is locked for writing or belongs to the caller alone, the object
+    // isn't locked; they may not sleep.
+    void (*mapped)(struct vm_object *o, const struct vm_region *r);
+    void (*unmapped)(struct vm_object *o, const struct vm_region *r);
 };
 
 struct radix_node;

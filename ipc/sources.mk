@@ -1,0 +1,12 @@
+sources += ipc/ids.c
+sources += ipc/limits.c
+sources += ipc/msg.c
+sources += ipc/msg_control.c
+sources += ipc/permission.c
+sources += ipc/sem.c
+sources += ipc/sem_control.c
+sources += ipc/sem_queue.c
+sources += ipc/sem_undo.c
+sources += ipc/shm.c
+sources += ipc/shm_attach.c
+sources += ipc/shm_control.c
