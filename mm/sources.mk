@@ -22,4 +22,5 @@ sources += mm/vm_madvise.c
 sources += mm/vm_brk.c
 sources += mm/vm_fault.c
 sources += mm/vm_access.c
+sources += mm/vm_detach.c
 sources += mm/vm_futex.c
