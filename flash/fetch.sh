@@ -85,10 +85,27 @@ download_packages() {
     mv "$cache/list" "$list"
 }
 
+# Of the kernel's package only what is used here: it has 400 MB of modules and 1000 device trees.
+unpack() {
+    case $1 in
+    linux-image-*)
+        tar -C "$2" -x --wildcards ./boot './usr/lib/linux-image-*/starfive' \
+            './usr/lib/modules/*/drivers/mmc' './usr/lib/modules/*/drivers/watchdog/watchdog.ko*' \
+            './usr/lib/modules/*/drivers/watchdog/starfive*' \
+            './usr/lib/modules/*/drivers/i2c/busses/i2c-designware*'
+        ln -sfn "$(cd "$2" && echo usr/lib/linux-image-*)" "$2/dtbs"
+        ln -sfn "$(cd "$2" && echo usr/lib/modules/*/kernel)" "$2/modules"
+        ;;
+    *) tar -C "$2" -x ;;
+    esac
+}
+
 fetch_packages() {
     kind=$1 name=$2
     out=$top/build/debian/$name
     stamp=$out/.fetched
+    # A kernel's folder from before it had modules is made anew.
+    case $name in linux-image-*) [ -e "$out/modules" ] || rm -f "$stamp" ;; esac
     [ "$(cat "$stamp" 2> /dev/null)" != "$kind" ] || return 0
     list=$cache/$suite-$kind-$name.list
     if [ ! -s "$list" ] || ! (cd "$cache/packages" && sha256sum --quiet -c "$list") > /dev/null 2>&1
@@ -97,10 +114,8 @@ fetch_packages() {
     fi
     rm -rf "$out"
     mkdir -p "$out"
-    members=.
-    case $name in linux-image-*) members=./boot ;; esac # its modules are large and not used here
     sed 's/^[0-9a-f]*  //' "$list" | while read -r file; do
-        dpkg-deb --fsys-tarfile "$cache/packages/$file" | tar -C "$out" -x $members
+        dpkg-deb --fsys-tarfile "$cache/packages/$file" | unpack "$name" "$out"
     done
     echo "$kind" > "$stamp"
 }

@@ -20,6 +20,14 @@ $(dtb): dts/$(dts)
 	$(Q)dtc -q -W error -I dts -O dtb -o $@ $<
 endif
 
+# A board that QEMU has only in our build of it, with Debian's device tree.
+ifneq ($(qemu_dtb),)
+boot_files += $(debian)/linux-image-riscv64/.fetched
+endif
+ifeq ($(qemu_build),built)
+boot_files += machine
+endif
+
 ifeq ($(BOOT),uboot)
 boot_files     += $(debian)/u-boot-qemu/.fetched $(disk)
 else ifneq ($(BOOT),sbi)

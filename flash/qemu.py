@@ -42,6 +42,8 @@ class Machine:
         self.boot = boot or env("BOOT") or "sbi"
         self.machine = of_board["qemu_machine"]
         name, comma, more = (variant or env("MACHINE") or "plain").partition(",")
+        if name == "plain":
+            name = of_board.get("qemu_build") or name
         self.qemu, self.cpu_options = MACHINES[name][0], MACHINES[name][1] + comma + more
         self.smp = int(smp or env("SMP") or of_board["qemu_smp"])
         self.mem = mem or env("MEM") or of_board["qemu_mem"]
@@ -56,6 +58,9 @@ class Machine:
         self.bios = bios or os.path.join(
             TOP, "build/debian/opensbi/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin")
         self.dtb = os.path.join(self.out, "board.dtb") if of_board.get("dts") else None
+        self.is_twin = self.machine.startswith("visionfive2")
+        if of_board.get("qemu_dtb"):
+            self.dtb = os.path.join(TOP, "build/debian/linux-image-riscv64/dtbs", of_board["qemu_dtb"])
         self.disk = disk or env("DISK")
         if self.boot == "uboot":
             self.disk = disk or os.path.join(self.out, "disk.img")
@@ -71,23 +76,37 @@ class Machine:
 
     def devices(self):
         """Arguments besides machine, memory, firmware and kernel."""
-        args = ["-smp", str(self.smp), "-no-reboot",
-                "-global", "virtio-mmio.force-legacy=false"]
-        if self.rng:
+        args = ["-no-reboot"]
+        if self.is_twin:  # has one hart more, which runs no kernel
+            args += ["-smp", str(self.smp + 1)]
+        else:
+            args += ["-smp", str(self.smp), "-global", "virtio-mmio.force-legacy=false"]
+        if self.rng and not self.is_twin:
             args += ["-device", "virtio-rng-device"]
-        if self.boot != "uboot" and self.initrd:
+        if self.boot == "sbi" and self.initrd:
             args += ["-initrd", self.initrd]
-        if self.dtb:
+        if self.boot != "card" and self.dtb:
             args += ["-dtb", self.dtb]
-        if self.disk:
+        if self.disk and self.is_twin:
+            args += ["-drive", "file=%s,if=sd,index=1,format=raw" % self.disk]
+        elif self.disk:
             args += ["-drive", "file=%s,if=none,format=raw,id=disk0" % self.disk,
                      "-device", "virtio-blk-device,drive=disk0"]
         return args + self.extra
 
+    def cpu_args(self):
+        """A board with harts of its own takes no -cpu; options go to all harts of the machine then."""
+        if self.cpu:
+            return ["-cpu", self.cpu + self.cpu_options]
+        options = [option for option in self.cpu_options.split(",") if option]
+        return [word for option in options for word in ("-global", "riscv-cpu." + option)]
+
     def args(self):
         """The whole command but for the console."""
-        args = [self.qemu, "-machine", self.machine, "-cpu", self.cpu + self.cpu_options, "-m", self.mem,
-                "-bios", self.bios, "-kernel", self.boot_kernel()]
+        args = [self.qemu, "-machine", self.machine] + self.cpu_args() + ["-m", self.mem]
+        if self.boot == "card":  # as the board itself: all comes from the card
+            return args + self.devices()
+        args += ["-bios", self.bios, "-kernel", self.boot_kernel()]
         if self.boot != "uboot" and self.append:
             args += ["-append", self.append]
         return args + self.devices()
