@@ -95,10 +95,10 @@ class Machine:
         return args + self.extra
 
     def cpu_args(self):
-        """A board with harts of its own takes no -cpu; options go to all harts of the machine then."""
+        """A board with harts of its own takes no -cpu; options of ours go to all harts of the machine then."""
         if self.cpu:
             return ["-cpu", self.cpu + self.cpu_options]
-        options = [option for option in self.cpu_options.split(",") if option]
+        options = [option for option in self.cpu_options.split(",") if option.startswith("x-")]
         return [word for option in options for word in ("-global", "riscv-cpu." + option)]
 
     def args(self):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """VisionFive 2's twin for the tests: what to boot on it, its card, and its devices over QEMU's qtest.
 
-Kernels are booted as in the guest tests (test/guest/harness). Qtest is QEMU without harts: the test makes
+Qtest is QEMU without harts: the test makes
 the bus accesses and moves the clock, so that a test of a device takes no time and depends on no software.
 """
 
@@ -10,16 +10,13 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 
-TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
-sys.path.insert(0, os.path.join(TOP, "test/guest"))
-
-from harness import images  # noqa: E402
-from harness.machine import Boot  # noqa: E402
-import qemu  # noqa: E402
+from . import images
+from .images import TOP
+from .machine import Boot
+import qemu  # flash/qemu.py, found through images
 
 BOARD = "visionfive2"
 SPL_TYPE = "2E54B353-1271-4842-806F-E436D6AF6985"
@@ -37,7 +34,7 @@ class TwinBoot(Boot):
     def argv(self):
         found = qemu.Machine(board=BOARD, boot=self.boot, smp=self.smp, mem=self.mem, append=self.append,
                              initrd=self.initrd, kernel=self.kernel, bios=self.bios or images.opensbi(),
-                             disk=self.disk, extra=list(self.extra))
+                             disk=self.disk, extra=list(self.extra), variant=self.variant)
         found.machine += self.machine
         if self.dtb:
             found.dtb = self.dtb

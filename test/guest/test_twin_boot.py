@@ -3,49 +3,27 @@
 the twin is right; Debian's SPL and U-Boot from a card; and Vireo."""
 
 import hashlib
-import os
 import re
 
 import pytest
 
-import twin
-from harness import images, ktap
-from harness.machine import Machine
+from harness import images, ktap, twin
 from harness.shell import Shell
 
-pytestmark = pytest.mark.skipif(not os.path.exists(twin.qemu.BUILT), reason="make machine has not been run")
+pytestmark = pytest.mark.machine
 slow = pytest.mark.slow
 SECONDS = 240
 PROGRAMS = ["harts", "signal", "process", "sched", "pipe", "pthread", "mm", "time"]
 
 
-@pytest.fixture
-def power(request):
-    """power(boot): a machine that is on until the test ends."""
-    machines = []
-
-    def on(boot):
-        machines.append(Machine(boot).on())
-        return machines[-1]
-
-    yield on
-    for machine in machines:
-        machine.off()
-        folder = request.config.getoption("--guest-log", None)
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-            with open(os.path.join(folder, request.node.name + ".log"), "w", encoding="utf-8") as file:
-                file.write(" ".join(machine.boot.argv()) + "\n" + machine.log)
-
-
-def boot_linux(power, disk=None, words=""):
+def boot_linux(lab, disk=None, words=""):
     boot = twin.TwinBoot(kernel=twin.linux(), initrd=twin.linux_initrd(), append=f"{twin.CONSOLE} {words}", disk=disk)
-    return Shell(power(boot)).await_boot(SECONDS)
+    return Shell(lab.machine(boot)).await_boot(SECONDS)
 
 
-def boot_vireo(power, **options):
+def boot_vireo(lab, **options):
     initrd = options.pop("initrd", None) or images.session_initrd()
-    return Shell(power(twin.TwinBoot(kernel=twin.vireo(), initrd=initrd, append=twin.CONSOLE, **options))).await_boot(SECONDS)
+    return Shell(lab.machine(twin.TwinBoot(kernel=twin.vireo(), initrd=initrd, append=twin.CONSOLE, **options))).await_boot(SECONDS)
 
 
 def md5(path, start=0, size=None):
@@ -57,10 +35,10 @@ def md5(path, start=0, size=None):
 # Debian's Linux: is the twin right?
 
 @slow
-def test_linux_uses_the_card_and_switches_off(power):
+def test_linux_uses_the_card_and_switches_off(lab):
     """4 harts, the SD card read and written by its own driver (DMA), and off through I2C5 and the PMIC."""
     card = twin.blank_card("twin-linux-card")
-    shell = boot_linux(power, card)
+    shell = boot_linux(lab, card)
     log = shell.machine.log
     assert shell.check("grep -c ^processor /proc/cpuinfo") == "4\n"
     assert shell.check("tr '\\0' '\\n' < /proc/device-tree/compatible").split()[0] == "starfive,visionfive-2-v1.3b"
@@ -83,25 +61,25 @@ def test_linux_uses_the_card_and_switches_off(power):
 
 
 @slow
-def test_linux_without_i2c_cannot_switch_off(power):
+def test_linux_without_i2c_cannot_switch_off(lab):
     """U-Boot leaves I2C5 in reset, and OpenSBI does not release it: the board stays on."""
-    shell = boot_linux(power, words="quiet")
+    shell = boot_linux(lab, words="quiet")
     shell.machine.write("poweroff -f\n")
     shell.machine.expect("cannot read pmic power register", 60)
     assert shell.machine.running
 
 
 @slow
-def test_linux_restarts_by_the_pin(power):
+def test_linux_restarts_by_the_pin(lab):
     """gpio-restart of the device tree."""
-    shell = boot_linux(power, words="quiet")
+    shell = boot_linux(lab, words="quiet")
     shell.machine.write("reboot -f\n")
     assert shell.machine.wait_end(60) == 0
 
 
 @slow
-def test_linux_hangs_and_the_watchdog_resets(power):
-    shell = boot_linux(power, words="quiet")
+def test_linux_hangs_and_the_watchdog_resets(lab):
+    shell = boot_linux(lab, words="quiet")
     twin.load(shell, "watchdog")
     assert shell.run("watchdog -T 4 -t 1 /dev/watchdog")[0] == 0
     shell.machine.drain(6)
@@ -111,10 +89,10 @@ def test_linux_hangs_and_the_watchdog_resets(power):
 
 
 @slow
-def test_card_boots_debians_firmware_and_linux(power):
+def test_card_boots_debians_firmware_and_linux(lab):
     """The board as it starts from a card: SPL, OpenSBI, U-Boot, extlinux, Linux."""
     card = twin.boot_card("twin-boot-card", twin.linux(), twin.linux_initrd(), twin.CONSOLE + " quiet")
-    machine = power(twin.TwinBoot(kernel="", boot="card", disk=card, mem="8G"))
+    machine = lab.machine(twin.TwinBoot(kernel="", boot="card", disk=card, mem="8G"))
     for pattern, seconds in ((r"U-Boot SPL 2025", 30), (r"DDR version: dc2e84f0", 30), (r"Model: StarFive VisionFive 2 v1.3B", 60),
                              (r"DRAM: +8 GiB", 30), (r"Product full SN: VF7110B1-2253-D008E000", 60), (r"Starting kernel", 120)):
         machine.expect(pattern, seconds)
@@ -128,8 +106,8 @@ def test_card_boots_debians_firmware_and_linux(power):
 
 # Vireo
 
-def test_vireo_boots(power):
-    shell = boot_vireo(power)
+def test_vireo_boots(lab):
+    shell = boot_vireo(lab)
     assert shell.check("grep -c ^processor /proc/cpuinfo") == "4\n"
     assert re.search(r"Vireo \S+ on visionfive2", shell.machine.log)
     assert "booted on 1, timebase 4000000 Hz" in shell.machine.log
@@ -138,18 +116,18 @@ def test_vireo_boots(power):
     assert shell.check("cat /proc/interrupts")
 
 
-def test_vireo_runs_its_programs(power):
+def test_vireo_runs_its_programs(lab):
     """Part of the KTAP suite; the rest is slow."""
-    run_programs(power, PROGRAMS[:3])
+    run_programs(lab, PROGRAMS[:3])
 
 
 @slow
-def test_vireo_runs_all_its_programs(power):
-    run_programs(power, sorted(images.programs()))
+def test_vireo_runs_all_its_programs(lab):
+    run_programs(lab, sorted(images.programs()))
 
 
-def run_programs(power, names):
-    shell = boot_vireo(power, initrd=images.programs_initrd())
+def run_programs(lab, names):
+    shell = boot_vireo(lab, initrd=images.programs_initrd())
     complaints = []
     for name in names:
         status, text = shell.run(f"/test/{name}", SECONDS)
@@ -163,16 +141,16 @@ def run_programs(power, names):
 
 @slow
 @pytest.mark.parametrize("mem, hart", [("2G", 1), ("8G", 3)])
-def test_vireo_on_other_boards(power, mem, hart):
-    shell = boot_vireo(power, mem=mem, machine=f",boot-hart={hart}")
+def test_vireo_on_other_boards(lab, mem, hart):
+    shell = boot_vireo(lab, mem=mem, machine=f",boot-hart={hart}")
     assert f"booted on {hart}," in shell.machine.log
     total = int(shell.check("grep MemTotal /proc/meminfo").split()[1])
     assert 0.9 * (int(mem[0]) << 20) < total <= int(mem[0]) << 20
 
 
 @slow
-def test_vireo_from_a_card(power):
+def test_vireo_from_a_card(lab):
     """Debian's U-Boot hands over its own device tree's sizes and Vireo takes them."""
     card = twin.boot_card("twin-vireo-card", twin.vireo(), images.session_initrd(), twin.CONSOLE)
-    shell = Shell(power(twin.TwinBoot(kernel="", boot="card", disk=card))).await_boot(SECONDS)
+    shell = Shell(lab.machine(twin.TwinBoot(kernel="", boot="card", disk=card))).await_boot(SECONDS)
     assert shell.check("grep -c ^processor /proc/cpuinfo") == "4\n"

@@ -7,10 +7,9 @@ import struct
 
 import pytest
 
-import twin
-from twin import SYSCRG, Devices, hold_reset, open_clock
+from harness.twin import SYSCRG, Devices, hold_reset, open_clock
 
-pytestmark = pytest.mark.skipif(not os.path.exists(twin.qemu.BUILT), reason="make machine has not been run")
+pytestmark = pytest.mark.machine
 
 UART1, UART1_CLOCKS, UART1_RESETS = 0x10010000, (147, 148), (85, 86)
 I2C5, I2C5_CLOCK, I2C5_RESET = 0x12050000, 143, 81
