@@ -110,7 +110,7 @@ def test_vireo_boots(lab):
     shell = boot_vireo(lab)
     assert shell.check("grep -c ^processor /proc/cpuinfo") == "4\n"
     assert re.search(r"Vireo \S+ on visionfive2", shell.machine.log)
-    assert "booted on 1, timebase 4000000 Hz" in shell.machine.log
+    assert re.search(r"harts: 4 usable, booted on [1-4], timebase 4000000 Hz", shell.machine.log)
     assert " 0 ASID bits" in shell.machine.log
     assert shell.check("seq 1 2000 | sort -rn | head -n 1 | cat") == "2000\n"
     assert shell.check("cat /proc/interrupts")
@@ -140,10 +140,9 @@ def run_programs(lab, names):
 
 
 @slow
-@pytest.mark.parametrize("mem, hart", [("2G", 1), ("8G", 3)])
-def test_vireo_on_other_boards(lab, mem, hart):
-    shell = boot_vireo(lab, mem=mem, machine=f",boot-hart={hart}")
-    assert f"booted on {hart}," in shell.machine.log
+@pytest.mark.parametrize("mem", ["2G", "8G"])
+def test_vireo_on_other_boards(lab, mem):
+    shell = boot_vireo(lab, mem=mem)
     total = int(shell.check("grep MemTotal /proc/meminfo").split()[1])
     assert 0.9 * (int(mem[0]) << 20) < total <= int(mem[0]) << 20
 

@@ -4,7 +4,7 @@
  * jh7110-starfive-visionfive-2-v1.3b.dtb of Debian's linux-image 6.12; boot.c says how it starts.
  *
  * Options (-M visionfive2,NAME=VALUE):
- *   boot-hart=1..4  which hart goes on when OpenSBI has started (the board's varies)
+ *   boot-hart=1..4  the hart that OpenSBI is told to prefer; as on the board, another may win
  *   rdtime=on       `time` does not trap
  * -drive if=sd,index=0 is the eMMC, index=1 the card.
  */
