@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The bare-metal test's assembly: entry of both harts, a trap handler that steps over the access that
-// faulted, and accesses of four bytes each so that it can.
+// faulted, accesses of four bytes each so that it can, and a visit to user mode.
 
     .section .text.start, "ax"
     .globl start
 start:
+    addi    tp, a0, 1
     la      sp, stack_end
     la      t0, trap
     csrw    stvec, t0
@@ -18,45 +19,65 @@ start:
 
     .globl start_second
 start_second:
+    addi    tp, a0, 1
     la      sp, second_stack_end
     la      t0, trap
     csrw    stvec, t0
     call    bare_second
 3:  j       3b
 
-// tp tells the access that it trapped.
+// An access that traps is stepped over, with t2 set. The call of user mode goes back to t3.
     .balign 4
 trap:
-    csrrw   t0, sepc, t0
+    csrr    t0, scause
+    addi    t0, t0, -8
+    beqz    t0, 4f
+    csrr    t0, sepc
     addi    t0, t0, 4
-    csrrw   t0, sepc, t0
-    li      tp, 1
+    csrw    sepc, t0
+    li      t2, 1
     sret
+4:  csrw    sepc, t3
+    li      t0, 0x100
+    csrs    sstatus, t0
+    sret
+
+// void bare_visit_user(void): to user mode and back, as from a system call. tp is this hart's thread.
+    .globl bare_visit_user
+bare_visit_user:
+    csrw    sscratch, tp
+    la      t0, user_code
+    li      t1, 0x100000000
+    add     t0, t0, t1
+    csrw    sepc, t0
+    la      t3, 5f
+    li      t0, 0x100
+    csrc    sstatus, t0
+    sret
+5:  ret
+user_code:
+    ecall
 
 // int bare_load(va): the byte there, or -1 when it faults.
     .option push
     .option norvc
     .globl bare_load
 bare_load:
-    mv      t1, tp
-    li      tp, 0
+    li      t2, 0
     lbu     a0, 0(a0)
-    beqz    tp, 4f
+    beqz    t2, 6f
     li      a0, -1
-4:  mv      tp, t1
-    ret
+6:  ret
 
 // int bare_store(va): 0, or -1 when it faults. Stores what is there already.
     .globl bare_store
 bare_store:
-    mv      t1, tp
-    li      tp, 0
+    li      t2, 0
     amoor.d t0, zero, (a0)
     li      a0, 0
-    beqz    tp, 5f
+    beqz    t2, 7f
     li      a0, -1
-5:  mv      tp, t1
-    ret
+7:  ret
 
 // Two functions of two instructions, to be copied: return 'A', return 'B'.
     .globl code_a, code_b

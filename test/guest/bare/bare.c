@@ -290,24 +290,17 @@ static void change_for_second(void)
     fence_all();
 }
 
-// While this hart stays in its kernel, the fence that the second one needs may be on its way.
+// While this thread stays in the kernel, the fence that the second hart needs may be on its way.
 static char second_not_yet(void)
 {
     change_for_second();
     return ask_second(LOAD);
 }
 
-// A timer that is due ends the wait at once; its trap is masked.
-static void leave_kernel(void)
-{
-    sbi(0x54494d45, 0, 0, 0, 0, 0, 0);
-    __asm__ volatile("csrs sie, %0\n\twfi" ::"r"(32UL) : "memory");
-}
-
 static char second_unfenced(void)
 {
     change_for_second();
-    leave_kernel();
+    bare_visit_user();
     return ask_second(LOAD);
 }
 
@@ -317,7 +310,7 @@ static char second_asked(long function, uint64_t size, uint64_t asid)
     if (sbi(0x52464e43, function, 1UL << (boot_hart ^ 1), 0, VA, size, asid).error) {
         return 'E';
     }
-    leave_kernel();
+    bare_visit_user();
     return ask_second(LOAD);
 }
 

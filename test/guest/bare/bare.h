@@ -11,6 +11,7 @@ enum {
     R = 2,
     W = 4,
     X = 8,
+    U = 16,
     G = 32,
     A = 64,
     D = 128,
@@ -33,6 +34,7 @@ struct space {
 
 int bare_load(uint64_t va);
 int bare_store(uint64_t va);
+void bare_visit_user(void);
 void bare_main(uint64_t hart);
 void bare_second(void);
 void start_second(void);
@@ -113,6 +115,7 @@ static inline void map(struct space *space, enum size size, uint64_t gib, uint64
     space->last[0] = leaf(gib + OFFSET, flags);
     space->middle[OFFSET >> 21] = size == MIB2 ? leaf(gib + OFFSET, flags) : pointer(space->last);
     space->root[VA >> 30] = size == GIB1 ? leaf(gib, flags) : pointer(space->middle);
+    space->root[6] = leaf(2UL << 30, V | R | X | U | A); // for bare_visit_user()
     // The same table again, so that another address means the same page.
     space->root[OTHER_VA >> 30] = space->root[VA >> 30];
 }

@@ -17,7 +17,8 @@ extern bool strict_tlb_on, strict_icache_on;
  * A slow-path write is about to happen. True: keep this page on the slow path, its next write is
  * of interest, too.
  */
-bool strict_note_write(CPUState *cpu, ram_addr_t addr, unsigned size);
+bool strict_note_write(CPUState *cpu, ram_addr_t addr, unsigned size,
+                       uintptr_t retaddr);
 
 /* A page that nobody has written yet since the last fence.i of any hart: tell its next write. */
 bool strict_page_closed(ram_addr_t addr);

@@ -55,7 +55,7 @@ void strict_sinval(CPURISCVState *env, uint32_t forms, target_ulong rs1, target_
 void strict_sinval_end(CPURISCVState *env);
 void strict_fence_i(CPURISCVState *env);
 
-/* The hart goes to user mode, or waits for an interrupt: what its kernel was at is done. */
+/* The hart goes to user mode: what this thread of the kernel was at is done. */
 void strict_note_leave(CPURISCVState *env);
 
 #endif

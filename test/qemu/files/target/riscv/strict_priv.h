@@ -46,7 +46,6 @@ struct StrictHart {
 
     /* Under the lock of strict_watch.c: the PTE (RAM address) that this hart may be writing. */
     ram_addr_t writing;
-    uint32_t left; /* how often its kernel was left, for user mode or to wait; atomic */
     /* The epoch of the last fence.i; 0: none since the hart was made. */
     uint32_t fenced;
 };
@@ -56,9 +55,12 @@ void strict_watch_slot(CPURISCVState *env, hwaddr slot);
 
 /*
  * May the change of what this hart walked, or of the slot, be part of a shootdown that has not reached
- * this hart yet? Yes, while another hart that wrote it has not left its kernel since.
+ * this hart yet? Yes, while another thread that wrote it has not gone to user mode since.
  */
 bool strict_in_flight(CPURISCVState *env, hwaddr slot);
+
+/* Who wrote this slot last, as far as that was seen. */
+void strict_print_writer(CPURISCVState *env, hwaddr slot);
 
 /* One report only; then the hart's last fences, and the end. */
 void strict_report_begin(void);

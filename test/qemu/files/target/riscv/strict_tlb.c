@@ -19,8 +19,8 @@
  * allows is no error: the access faults, as it may on hardware, and software must fence and try
  * again; a fault that comes back too often means that it doesn't. A difference in the accessed bit
  * alone is no stale use. Nor is a use while a shootdown is on its way: software fences other harts after it
- * has changed the PTE, and what they do until then is theirs. So when another hart made the change, it
- * counts from the moment when that hart has left its kernel.
+ * has changed the PTE, and what they do until then is theirs. So when another thread made the change, it
+ * counts from the moment when that thread goes to user mode (see strict_watch.c).
  *
  * That a soft TLB entry can't hide a change of memory from this check is the job of strict_watch.c.
  */
@@ -270,6 +270,10 @@ static void report_stale(CPURISCVState *env, const char *what, vaddr addr, int a
     }
     fprintf(stderr, "  memory: PTE 0x" TARGET_FMT_lx " at 0x%" HWADDR_PRIx "\n",
             hart->pte, hart->slot);
+    strict_print_writer(env, hart->slot);
+    if (entry && entry->slot != hart->slot) {
+        strict_print_writer(env, entry->slot);
+    }
     fprintf(stderr, "  TLB: %s", tlb->ret ? "a fault" : "");
     if (!tlb->ret) {
         fprintf(stderr, "0x%" HWADDR_PRIx, tlb->pa);

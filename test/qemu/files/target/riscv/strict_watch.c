@@ -10,6 +10,11 @@
  * what depends on that PTE does not stay in any other hart's soft TLB. A page that is
  * written often and walked no more is let go. Epochs forget all used marks at once when the soft TLBs go.
  *
+ * Who wrote a PTE is known by the thread, not by the hart: a thread may wait for a lock before it fences, and
+ * its hart runs others meanwhile. In the kernel tp tells the thread; on the way to user mode sscratch
+ * holds it. Linux and Vireo do so; for a kernel that doesn't, the hart must leave for user mode with a
+ * value in sscratch that it had in tp.
+ *
  * Code. Each page has the number of the epoch in which it was last written; fence.i begins a new
  * epoch and remembers it. The first write in an epoch goes the slow path and is noted. A hart that is
  * about to execute a piece of code for the first time since that was translated checks that the page was
@@ -24,7 +29,7 @@
 #include "exec/strict.h"
 #include "strict_priv.h"
 
-enum { IDLE_WRITES = 64 };
+enum { IDLE_WRITES = 64, LEFT_BITS = 16 };
 
 typedef struct TablePage {
     ram_addr_t ram;
@@ -35,17 +40,21 @@ typedef struct TablePage {
     bool lost; /* writes were not seen for a time */
     struct {
         uint32_t hart; /* index + 1 of who wrote it last, or 0 */
-        uint32_t left; /* how often that hart had left its kernel then */
+        uint32_t left; /* how often that thread had gone to user mode then */
+        target_ulong thread;
+        target_ulong pc;
     } writer[512];
 } TablePage;
 
 bool strict_tlb_on, strict_icache_on;
 
-/* The lock guards all that follows but for the code's epochs, which are atomic. */
+/* The lock guards all that follows but for left and the code's epochs, which are atomic. */
 static QemuMutex lock;
 static GHashTable *page_by_address, *page_by_ram;
 static uint64_t epoch = 1;
 static uint32_t walkers; /* harts that made marks in this epoch */
+
+static uint32_t left[1 << LEFT_BITS];
 
 static uint32_t code_epoch = 1;
 static uint32_t *written; /* by RAM page: the epoch */
@@ -135,9 +144,28 @@ static void drop_soft_tlbs(CPUState *self, uint32_t harts)
     }
 }
 
-static bool note_table_write(CPUState *cpu, ram_addr_t addr, unsigned size)
+/* How often this thread went to user mode. Two that share a counter make a report come too early. */
+static uint32_t *left_of(target_ulong thread)
 {
-    StrictHart *hart = cpu_env(cpu)->strict;
+    return &left[(thread * 0x9e3779b97f4a7c15ull) >> (64 - LEFT_BITS)];
+}
+
+static target_ulong pc_of(CPUState *cpu, uintptr_t retaddr)
+{
+    CPURISCVState *env = cpu_env(cpu);
+    uint64_t data[1 + TARGET_INSN_START_EXTRA_WORDS];
+
+    if (!retaddr || !cpu_unwind_state_data(cpu, retaddr, data)) {
+        return env->pc;
+    }
+    /* Translated code is the same wherever its page is mapped: only the offset is in it. */
+    return (env->pc & TARGET_PAGE_MASK) | (data[0] & ~TARGET_PAGE_MASK);
+}
+
+static bool note_table_write(CPUState *cpu, ram_addr_t addr, unsigned size, target_ulong pc)
+{
+    CPURISCVState *env = cpu_env(cpu);
+    StrictHart *hart = env->strict;
     uint32_t first = (addr & ~TARGET_PAGE_MASK) / 8, harts = 0;
     TablePage *page;
     bool keep = false;
@@ -157,7 +185,9 @@ static bool note_table_write(CPUState *cpu, ram_addr_t addr, unsigned size)
             hart->writing = addr & ~(ram_addr_t)7;
             for (uint32_t i = first; i < end; i++) {
                 page->writer[i].hart = cpu->cpu_index + 1;
-                page->writer[i].left = qatomic_read(&hart->left);
+                page->writer[i].thread = env->gpr[xTP];
+                page->writer[i].left = qatomic_read(left_of(env->gpr[xTP]));
+                page->writer[i].pc = pc;
             }
         }
         if (page->epoch == epoch && (!keep || find_next_bit(page->used, end, first) < end)) {
@@ -176,7 +206,7 @@ static bool note_table_write(CPUState *cpu, ram_addr_t addr, unsigned size)
 void strict_note_leave(CPURISCVState *env)
 {
     if (env->strict) {
-        qatomic_inc(&env->strict->left);
+        qatomic_inc(left_of(env->sscratch));
     }
 }
 
@@ -184,26 +214,47 @@ static bool slot_in_flight(CPURISCVState *env, hwaddr slot)
 {
     TablePage *page = page_at(env_cpu(env), slot);
     uint32_t index = (slot & ~TARGET_PAGE_MASK) / 8;
-    CPUState *self = env_cpu(env), *cs;
+    target_ulong thread = env->priv == PRV_U ? env->sscratch : env->gpr[xTP];
 
     if (!page) {
         return false;
     }
-    CPU_FOREACH(cs) {
-        CPURISCVState *other = cpu_env(cs);
+    if (page->writer[index].hart && page->writer[index].thread != thread &&
+        page->writer[index].left == qatomic_read(left_of(page->writer[index].thread))) {
+        return true;
+    }
+    /* Somebody wrote unseen: no hart must be in its kernel now. */
+    if (page->lost) {
+        CPUState *cs;
 
-        if (cs == self || !other->strict) {
-            continue;
-        }
-        if (page->writer[index].hart == cs->cpu_index + 1 &&
-            page->writer[index].left == qatomic_read(&other->strict->left)) {
-            return true;
-        }
-        if (page->lost && other->priv != PRV_U && !cs->halted) {
-            return true;
+        CPU_FOREACH(cs) {
+            if (cs != env_cpu(env) && cpu_env(cs)->priv != PRV_U && !cs->halted) {
+                return true;
+            }
         }
     }
     return false;
+}
+
+void strict_print_writer(CPURISCVState *env, hwaddr slot)
+{
+    TablePage *page;
+    uint32_t index = (slot & ~TARGET_PAGE_MASK) / 8, writer;
+    CPUState *cs;
+
+    RCU_READ_LOCK_GUARD();
+    qemu_mutex_lock(&lock);
+    page = slot == STRICT_NONE ? NULL : page_at(env_cpu(env), slot);
+    writer = page ? page->writer[index].hart : 0;
+    cs = writer ? qemu_get_cpu(writer - 1) : NULL;
+    if (cs) {
+        fprintf(stderr, "  0x%" HWADDR_PRIx " was written by hart " TARGET_FMT_ld " at pc 0x"
+                TARGET_FMT_lx ", thread 0x" TARGET_FMT_lx
+                ", which went to user mode %u times since\n", slot,
+                cpu_env(cs)->mhartid, page->writer[index].pc, page->writer[index].thread,
+                *left_of(page->writer[index].thread) - page->writer[index].left);
+    }
+    qemu_mutex_unlock(&lock);
 }
 
 bool strict_in_flight(CPURISCVState *env, hwaddr slot)
@@ -233,12 +284,12 @@ static void note_code_write(ram_addr_t addr, uint64_t size)
     }
 }
 
-bool strict_note_write(CPUState *cpu, ram_addr_t addr, unsigned size)
+bool strict_note_write(CPUState *cpu, ram_addr_t addr, unsigned size, uintptr_t retaddr)
 {
     if (strict_icache_on) {
         note_code_write(addr, size);
     }
-    return strict_tlb_on && note_table_write(cpu, addr, size);
+    return strict_tlb_on && note_table_write(cpu, addr, size, pc_of(cpu, retaddr));
 }
 
 void strict_note_dma(ram_addr_t addr, uint64_t length)
