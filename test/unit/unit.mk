@@ -36,6 +36,13 @@ tsan_flags := -Itest/unit/sync/include \
 tsan_code  := $(patsubst %.c,$(tsan_out)/%.o,$(filter sync/%,$(sources)) \
                                         lib/rbtree.c test/unit/sync/sync_host.c)
 
+# So do cursors, with harts that are threads.
+space_out   := $(unit_out)/tsan-space
+space_flags := -Itest/unit/space/include $(tsan_flags)
+space_code  := $(patsubst %.c,$(space_out)/%.o,$(filter sync/%,$(sources)) lib/rbtree.c \
+                         $(addprefix mm/vm_,table.c space.c unmap.c clone.c share.c huge.c) \
+                         test/unit/sync/sync_host.c test/unit/space/cursor_host.c)
+
 # A TLB and allocators that tell: see host.h.
 unit_wrap  := $(foreach f,page_alloc page_put page_free_last slab_alloc slab_zalloc,-Wl,--wrap=$(f))
 
@@ -44,6 +51,7 @@ unit_mm       := $(filter mm/%,$(sources)) lib/rbtree.c
 unit_host     := $(wildcard test/unit/host/*.c)
 unit_mm_tests := $(filter $(unit_out)/mm/%,$(unit_tests))
 unit_sync_tests := $(filter $(unit_out)/sync/%,$(unit_tests))
+unit_space_tests := $(filter $(unit_out)/space/%,$(unit_tests))
 
 # The VFS over the real mm.
 unit_vfs       := $(filter fs/dentry.c fs/inode.c fs/path%.c fs/mount.c fs/fs_context.c fs/file%.c \
@@ -82,7 +90,15 @@ $(tsan_out)/%.o: %.c test/unit/unit.mk
 $(unit_sync_tests): $(unit_out)/%: $(tsan_out)/test/unit/%.o $(tsan_code)
 	$(Q)mkdir -p $(@D) && $(unit_cc) $(tsan_flags) $^ -lcmocka -pthread -o $@
 
-$(filter-out $(unit_mm_tests) $(unit_vfs_tests) $(unit_sync_tests),$(unit_tests)): \
+$(space_out)/%.o: %.c test/unit/unit.mk
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<)
+	$(Q)$(unit_cc) $(space_flags) -MMD -MP -c $< -o $@
+
+$(unit_space_tests): $(unit_out)/%: $(space_out)/test/unit/%.o $(space_code)
+	$(Q)mkdir -p $(@D) && $(unit_cc) $(space_flags) $^ -lcmocka -pthread -o $@
+
+$(filter-out $(unit_mm_tests) $(unit_vfs_tests) $(unit_sync_tests) $(unit_space_tests),$(unit_tests)): \
                                  $(unit_out)/%: $(unit_out)/test/unit/%.o \
                                  $$(patsubst %.c,$(unit_out)/%.o,$$(unit_sources_$$*)) \
                                  $$(unit_objects_$$*)
@@ -96,4 +112,5 @@ unit: $(unit_tests)
 	echo "unit: all $(words $(unit_tests)) programs passed"
 
 -include $(wildcard $(unit_out)/*/*.d $(unit_out)/test/unit/*/*.d \
-                    $(tsan_out)/*/*.d $(tsan_out)/test/unit/*/*.d)
+                    $(tsan_out)/*/*.d $(tsan_out)/test/unit/*/*.d \
+                    $(space_out)/*/*.d $(space_out)/test/unit/*/*.d)
