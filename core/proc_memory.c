@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// /proc/PID/{cmdline,environ,auxv,maps}: what lies in a process's memory, and where.
+// /proc/PID/{cmdline,environ,auxv,maps,smaps}: what lies in a process's memory, and where.
 
 #include "proc_priv.h"
 
@@ -70,7 +70,8 @@ int proc_show_auxv(struct text *t, uint64_t key)
 
 struct maps_context {
     struct text *text;
-    char *path; // PATH_MAX_LEN bytes
+    struct vm_usage sum; // smaps_rollup
+    char *path;          // PATH_MAX_LEN bytes
 };
 
 static int show_region(void *ctx, const struct vm_region *r)
@@ -101,7 +102,73 @@ static int show_region(void *ctx, const struct vm_region *r)
     return t->failed ? -ENOMEM : 0;
 }
 
-int proc_show_maps(struct text *t, uint64_t key)
+static void show_usage(struct text *t, const struct vm_usage *u)
+{
+    const struct {
+        const char *name;
+        uint64_t pages;
+    } rows[] = {
+        {"Rss:", u->resident},
+        {"Shared_Clean:", u->shared_clean},
+        {"Shared_Dirty:", u->shared_dirty},
+        {"Private_Clean:", u->private_clean},
+        {"Private_Dirty:", u->private_dirty},
+        {"Referenced:", u->referenced},
+        {"Anonymous:", u->anonymous},
+        {"AnonHugePages:", u->huge},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        text_printf(t, "%-15s %8lu kB\n", rows[i].name, PROC_PAGES_TO_KIB(rows[i].pages));
+}
+
+static int show_region_usage(void *ctx, const struct vm_region *r)
+{
+    const struct maps_context *c = ctx;
+    struct text *t = c->text;
+    struct vm_usage u;
+    int err = show_region(ctx, r);
+
+    if (err)
+        return err;
+    vm_region_usage(r, &u);
+    text_printf(t, "%-15s %8lu kB\n", "Size:", (r->end - r->start) / 1024);
+    text_printf(t, "%-15s %8lu kB\n", "KernelPageSize:", PAGE_SIZE / 1024);
+    text_printf(t, "%-15s %8lu kB\n", "MMUPageSize:", PAGE_SIZE / 1024);
+    show_usage(t, &u);
+    text_printf(t, "%-15s %8lu kB\n", "Swap:", 0UL);
+    text_printf(t, "%-15s %8lu kB\n",
+                "Locked:", r->flags & VM_LOCKED ? PROC_PAGES_TO_KIB(u.resident) : 0UL);
+    static const struct {
+        unsigned int flag;
+        char name[4];
+    } names[] = {{VM_READ, "rd "},     {VM_WRITE, "wr "},      {VM_EXEC, "ex "},
+                 {VM_SHARED, "sh "},   {VM_MAYREAD, "mr "},    {VM_MAYWRITE, "mw "},
+                 {VM_MAYEXEC, "me "},  {VM_GROWSDOWN, "gd "},  {VM_LOCKED, "lo "},
+                 {VM_DONTFORK, "dc "}, {VM_NORESERVE, "nr "},  {VM_WIPEONFORK, "wf "},
+                 {VM_HUGEPAGE, "hg "}, {VM_NOHUGEPAGE, "nh "}, {VM_LOCKONFAULT, "lf "}};
+    text_printf(t, "VmFlags: ");
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (r->flags & names[i].flag)
+            text_printf(t, "%s", names[i].name);
+    text_printf(t, "\n");
+    return t->failed ? -ENOMEM : 0;
+}
+
+static int sum_region(void *ctx, const struct vm_region *r)
+{
+    struct maps_context *c = ctx;
+    struct vm_usage u;
+
+    vm_region_usage(r, &u);
+    uint64_t *sum = (uint64_t *)&c->sum;
+    const uint64_t *part = (const uint64_t *)&u;
+    for (size_t i = 0; i < sizeof(u) / sizeof(*part); i++)
+        sum[i] += part[i];
+    return 0;
+}
+
+static int show_regions(struct text *t, uint64_t key,
+                        int (*show)(void *ctx, const struct vm_region *r), struct vm_usage *sum)
 {
     struct process *p = proc_process(key);
 
@@ -111,9 +178,32 @@ int proc_show_maps(struct text *t, uint64_t key)
     process_put(p);
     if (!m)
         return 0;
-    struct maps_context c = {t, kmalloc(PATH_MAX_LEN)};
-    int err = c.path ? vm_map_for_each(m, 0, show_region, &c) : -ENOMEM;
+    struct maps_context c = {.text = t, .path = kmalloc(PATH_MAX_LEN)};
+    int err = c.path ? vm_map_for_each(m, 0, show, &c) : -ENOMEM;
     kfree(c.path);
     vm_map_put(m);
+    if (sum)
+        *sum = c.sum;
     return err;
+}
+
+int proc_show_maps(struct text *t, uint64_t key)
+{
+    return show_regions(t, key, show_region, NULL);
+}
+
+int proc_show_smaps(struct text *t, uint64_t key)
+{
+    return show_regions(t, key, show_region_usage, NULL);
+}
+
+int proc_show_smaps_rollup(struct text *t, uint64_t key)
+{
+    struct vm_usage sum = {0};
+    int err = show_regions(t, key, sum_region, &sum);
+    if (err)
+        return err;
+    text_printf(t, "%08lx-%08lx ---p 00000000 00:00 0%26s[rollup]\n", USER_BASE, USER_END, "");
+    show_usage(t, &sum);
+    return 0;
 }

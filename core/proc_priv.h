@@ -7,6 +7,7 @@
 
 #include <core/process.h>
 #include <fs/procfs.h>
+#include <mm/uio.h>
 
 #define PROC_PAGES_TO_KIB(pages) ((unsigned long)(pages) * (PAGE_SIZE / 1024))
 #define PROC_HZ                  100U // USER_HZ: what times in /proc count in
@@ -40,6 +41,10 @@ int proc_show_cmdline(struct text *t, uint64_t key); // proc_memory.c
 int proc_show_environ(struct text *t, uint64_t key);
 int proc_show_auxv(struct text *t, uint64_t key);
 int proc_show_maps(struct text *t, uint64_t key);
+int proc_show_smaps(struct text *t, uint64_t key);
+int proc_show_smaps_rollup(struct text *t, uint64_t key);
+ssize_t proc_access_mem(uint64_t key, uint64_t offset, struct uio *uio,
+                        bool write);                // sys_process_vm.c
 int proc_show_mounts(struct text *t, uint64_t key); // proc_links.c
 extern const struct proc_file proc_fd_entry;
 int64_t proc_fd_next(uint64_t key, int64_t from);
@@ -68,3 +73,6 @@ PROC_IPC_LIMITS(PROC_IPC_LIMIT_DECLARE)
 extern const struct proc_file proc_ipc_files[];    // proc_ipc.c
 extern const struct proc_file proc_system_files[]; // proc_system.c
 extern const struct proc_file proc_sys_files[];    // proc_sys.c
+extern const struct proc_file proc_vm_files[];     // proc_vm.c
+int proc_show_meminfo(struct text *t, uint64_t key);
+int proc_show_vmstat(struct text *t, uint64_t key);

@@ -144,6 +144,9 @@ static uint64_t pid_key(uint64_t key, int64_t pid)
         {.name = "environ", .mode = R_OWNER, .show = proc_show_environ, .owner = owner_of},        \
         {.name = "auxv", .mode = R_OWNER, .show = proc_show_auxv, .owner = owner_of},              \
         {.name = "maps", .mode = R_ALL, .show = proc_show_maps},                                   \
+        {.name = "smaps", .mode = R_ALL, .show = proc_show_smaps},                                 \
+        {.name = "smaps_rollup", .mode = R_ALL, .show = proc_show_smaps_rollup},                   \
+        {.name = "mem", .mode = R_OWNER | 0200, .access = proc_access_mem, .owner = owner_of},     \
         {.name = "limits", .mode = R_ALL, .show = proc_show_limits},                               \
         {.name = "mounts", .mode = R_ALL, .show = proc_show_mounts},                               \
         {.name = "exe", .mode = LINK, .readlink = proc_readlink_exe, .follow = proc_follow_exe},   \

@@ -173,6 +173,7 @@ static const struct proc_file fs_files[] = {
 static const struct proc_file sys_files[] = {
     {.name = "kernel", .mode = DIR, .children = kernel_files},
     {.name = "fs", .mode = DIR, .children = fs_files},
+    {.name = "vm", .mode = DIR, .children = proc_vm_files},
     {.name = NULL},
 };
 

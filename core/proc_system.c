@@ -16,39 +16,10 @@
 #include <errno.h>
 #include <fs/inode.h>
 #include <linux/stat.h>
-#include <mm/page.h>
 #include <stdio.h>
 #include <sync/futex.h>
 
 #define R_ALL (S_IFREG | 0444)
-
-static int show_meminfo(struct text *t, uint64_t key)
-{
-    struct page_stats s;
-
-    page_stats(&s);
-    const struct {
-        const char *name;
-        uint64_t pages;
-    } rows[] = {
-        {"MemTotal:", s.total},
-        {"MemFree:", s.free},
-        {"MemAvailable:", s.free},
-        {"Buffers:", 0},
-        {"Cached:", s.cached},
-        {"SwapCached:", 0},
-        {"SwapTotal:", 0},
-        {"SwapFree:", 0},
-        {"Shmem:", s.cached},
-        {"Slab:", s.slab},
-        {"SReclaimable:", 0},
-        {"SUnreclaim:", s.slab},
-        {"PageTables:", s.page_tables},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        text_printf(t, "%-15s %8lu kB\n", rows[i].name, PROC_PAGES_TO_KIB(rows[i].pages));
-    return 0;
-}
 
 static int show_cpuinfo(struct text *t, uint64_t key)
 {
@@ -257,7 +228,8 @@ static int show_futex(struct text *t, uint64_t key)
 }
 
 const struct proc_file proc_system_files[] = {
-    {.name = "meminfo", .mode = R_ALL, .show = show_meminfo},
+    {.name = "meminfo", .mode = R_ALL, .show = proc_show_meminfo},
+    {.name = "vmstat", .mode = R_ALL, .show = proc_show_vmstat},
     {.name = "cpuinfo", .mode = R_ALL, .show = show_cpuinfo},
     {.name = "uptime", .mode = R_ALL, .show = show_uptime},
     {.name = "loadavg", .mode = R_ALL, .show = show_loadavg},

@@ -8,6 +8,7 @@
 #include <core/process.h>
 #include <errno.h>
 #include <fs/file.h>
+#include <lib/atomic.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/mount.h>
@@ -138,20 +139,38 @@ long sys_mincore(vaddr_t addr, size_t size, vaddr_t vec)
 
 long sys_mlock(vaddr_t addr, size_t size)
 {
-    return vm_map_mlock(process_self()->map, addr, size, true);
+    return vm_map_mlock(process_self()->map, addr, size, VM_LOCKED);
 }
 
 long sys_mlock2(vaddr_t addr, size_t size, unsigned int flags)
 {
-    // MLOCK_ONFAULT only delays what we do at once.
-    if (flags & ~1U)
+    if (flags & ~(unsigned int)MLOCK_ONFAULT)
         return -EINVAL;
-    return vm_map_mlock(process_self()->map, addr, size, true);
+    return vm_map_mlock(process_self()->map, addr, size,
+                        flags ? VM_LOCKED | VM_LOCKONFAULT : VM_LOCKED);
 }
 
 long sys_munlock(vaddr_t addr, size_t size)
 {
-    return vm_map_mlock(process_self()->map, addr, size, false);
+    return vm_map_mlock(process_self()->map, addr, size, 0);
+}
+
+long sys_mlockall(int flags)
+{
+    struct vm_map *m = process_self()->map;
+    unsigned int lock = flags & MCL_ONFAULT ? VM_LOCKED | VM_LOCKONFAULT : VM_LOCKED;
+
+    if (flags == 0 || flags == MCL_ONFAULT || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)))
+        return -EINVAL;
+    if (atomic_load(&m->limits.memlock) == 0)
+        return -EPERM;
+    return vm_map_mlockall(m, flags & MCL_CURRENT ? lock : 0, flags & MCL_FUTURE ? lock : 0);
+}
+
+long sys_munlockall(void)
+{
+    vm_map_munlockall(process_self()->map);
+    return 0;
 }
 
 long sys_brk(vaddr_t addr)

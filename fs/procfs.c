@@ -281,11 +281,23 @@ static int proc_generate(struct proc_reader *reader, const struct proc_node *nod
     return 0;
 }
 
+static ssize_t proc_access(const struct proc_node *node, struct uio *uio, uint64_t *offset,
+                           bool write)
+{
+    ssize_t n = node->file->access(node->key, *offset, uio, write);
+    if (n > 0)
+        *offset += (uint64_t)n;
+    return n;
+}
+
 static ssize_t proc_read(struct file *file, struct uio *uio, uint64_t *offset)
 {
     struct proc_reader *reader = file->private;
+    const struct proc_node *node = file->inode->private;
     ssize_t result = 0;
 
+    if (node->file->access != NULL)
+        return proc_access(node, uio, offset, false);
     mutex_lock(&reader->lock);
     if (*offset == 0 || !reader->ready)
         result = proc_generate(reader, file->inode->private);
@@ -303,6 +315,8 @@ static ssize_t proc_write(struct file *file, struct uio *uio, uint64_t *offset)
     const struct proc_node *node = file->inode->private;
     size_t n = MIN(uio->left, PROC_WRITE_MAX - 1);
 
+    if (node->file->access != NULL)
+        return proc_access(node, uio, offset, true);
     if (node->file->store == NULL)
         return -EIO;
     char *data = kmalloc(n + 1);

@@ -18,11 +18,13 @@ void vm_map_set_brk(struct vm_map *m, vaddr_t start)
 
 static int brk_grow(struct vm_map *m, vaddr_t start, vaddr_t end)
 {
-    struct vm_region like = {.flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC,
+    struct vm_region like = {.flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC |
+                                      m->lock_flags,
                              .name = heap_name};
     uint64_t pages = (end - start) >> PAGE_SHIFT;
 
     if (!vm_region_is_free(m, start, end) || m->nr_regions >= VM_REGIONS_MAX ||
+        ((like.flags & VM_LOCKED) && !vm_map_may_lock(m, pages)) ||
         !vm_map_may_expand(m, like.flags, pages) || !vm_map_may_commit(like.flags, pages))
         return -ENOMEM;
     struct vm_region *prev = vm_region_find(m, start - 1);
@@ -56,9 +58,14 @@ static int brk_locked(struct vm_map *m, vaddr_t addr)
 vaddr_t vm_map_brk(struct vm_map *m, vaddr_t addr)
 {
     rwlock_write_lock(&m->lock);
+    vaddr_t before = m->brk_end;
     if (brk_locked(m, addr) == 0)
         m->brk_end = addr;
     vaddr_t end = m->brk_end;
+    bool populate = end > before && m->lock_flags == VM_LOCKED;
     rwlock_write_unlock(&m->lock);
+    if (populate)
+        vm_map_populate(m, ALIGN_DOWN(before, PAGE_SIZE), ALIGN_UP(end, PAGE_SIZE),
+                        VM_ACCESS_WRITE);
     return end;
 }

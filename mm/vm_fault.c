@@ -359,3 +359,35 @@ int vm_map_populate(struct vm_map *m, vaddr_t start, vaddr_t end, enum vm_access
     }
     return err;
 }
+
+static enum vm_access own_access(const struct vm_region *r)
+{
+    if ((r->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE)
+        return VM_ACCESS_WRITE;
+    return r->flags & (VM_READ | VM_WRITE) ? VM_ACCESS_READ : VM_ACCESS_EXEC;
+}
+
+int vm_map_populate_own(struct vm_map *m, vaddr_t start, vaddr_t end)
+{
+    int err = 0;
+    for (vaddr_t va = start; va < end && err == 0; va += PAGE_SIZE) {
+        rwlock_read_lock(&m->lock);
+        const struct vm_region *r = vm_region_find(m, va);
+        if (!r || r->start > va || !vm_fault_allowed(r->flags, own_access(r)))
+            err = -EFAULT;
+        else if (!r->object || !r->object->ops->device_page)
+            err = vm_fault_page(m, r, va, own_access(r));
+        rwlock_read_unlock(&m->lock);
+    }
+    return err;
+}
+
+vaddr_t vm_map_populate_next(struct vm_map *m, vaddr_t at)
+{
+    rwlock_read_lock(&m->lock);
+    const struct vm_region *r = vm_region_find(m, at);
+    vaddr_t start = r ? MAX(r->start, at) : USER_END, end = r ? r->end : USER_END;
+    rwlock_read_unlock(&m->lock);
+    vm_map_populate_own(m, start, end);
+    return end;
+}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// madvise, msync, mincore and mlock: calls that go over what is mapped in a range, do what they can
+// madvise, msync and mincore: calls that go over what is mapped in a range, do what they can
 // and answer ENOMEM for the holes. Contract: the man page of each.
 #include <errno.h>
 #include <lib/assert.h>
@@ -13,42 +13,6 @@
 #define MADV_POPULATE_READ  22
 #define MADV_POPULATE_WRITE 23
 #endif
-
-// Done with each region in the range; the map is write-locked and [start, end) lies in r.
-typedef int (*region_part_fn)(struct vm_region *r, vaddr_t start, vaddr_t end, long arg);
-
-// -ENOMEM if there was a hole; the first error of fn ends the walk.
-static int for_each_part(struct vm_map *m, vaddr_t start, vaddr_t end, region_part_fn fn, long arg)
-{
-    bool hole = false;
-    for (vaddr_t at = start; at < end;) {
-        struct vm_region *r = vm_region_find(m, at);
-        if (!r || r->start >= end)
-            return -ENOMEM;
-        if (r->start > at) {
-            hole = true;
-            at = r->start;
-        }
-        vaddr_t next = MIN(r->end, end);
-        int err = fn(r, at, next, arg);
-        if (err != 0)
-            return err;
-        at = next;
-    }
-    return hole ? -ENOMEM : 0;
-}
-
-static int set_flags_part(struct vm_region *r, vaddr_t start, vaddr_t end, unsigned int flags)
-{
-    struct vm_map *m = r->map;
-    if (flags == r->flags)
-        return 0;
-    int err = vm_region_isolate(m, start, end);
-    if (err != 0)
-        return err;
-    vm_region_set_flags(vm_region_find(m, start), flags);
-    return 0;
-}
 
 static int discard_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)
 {
@@ -98,7 +62,7 @@ static int flags_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advi
         flags = (flags | VM_NOHUGEPAGE) & ~(unsigned int)VM_HUGEPAGE;
         break;
     }
-    return set_flags_part(r, start, end, flags);
+    return vm_region_set_part(r, start, end, flags);
 }
 
 static int hint_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)
@@ -173,7 +137,7 @@ int vm_map_madvise(struct vm_map *m, vaddr_t addr, size_t size, int advice)
         return madvise_populate(m, addr, end,
                                 advice == MADV_POPULATE_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ);
     rwlock_write_lock(&m->lock);
-    int err = for_each_part(m, addr, end, fn, advice);
+    int err = vm_map_for_each_part(m, addr, end, fn, advice);
     if (fn == flags_part)
         vm_region_merge_range(m, addr, MIN(end, USER_END));
     rwlock_write_unlock(&m->lock);
@@ -202,7 +166,7 @@ int vm_map_msync(struct vm_map *m, vaddr_t addr, size_t size, int flags)
     if (end == addr)
         return 0;
     rwlock_write_lock(&m->lock);
-    int err = for_each_part(m, addr, end, msync_part, flags);
+    int err = vm_map_for_each_part(m, addr, end, msync_part, flags);
     rwlock_write_unlock(&m->lock);
     return err;
 }
@@ -252,33 +216,5 @@ int vm_map_mincore(struct vm_map *m, vaddr_t addr, size_t size, uint8_t *vec)
         at = next;
     }
     rwlock_read_unlock(&m->lock);
-    return err;
-}
-
-static int lock_part(struct vm_region *r, vaddr_t start, vaddr_t end, long lock)
-{
-    unsigned int flags = lock ? r->flags | VM_LOCKED : r->flags & ~(unsigned int)VM_LOCKED;
-    return set_flags_part(r, start, end, flags);
-}
-
-int vm_map_mlock(struct vm_map *m, vaddr_t addr, size_t size, bool lock)
-{
-    vaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
-    size_t bytes = ALIGN_UP(size + (addr - start), PAGE_SIZE);
-    vaddr_t end = start + bytes;
-    if (end < start)
-        return -EINVAL;
-    if (end == start)
-        return 0;
-    rwlock_write_lock(&m->lock);
-    int err = 0;
-    if (lock && !vm_map_may_lock(m, bytes >> PAGE_SHIFT))
-        err = m->limits.memlock == 0 ? -EPERM : -ENOMEM;
-    if (err == 0)
-        err = for_each_part(m, start, end, lock_part, lock);
-    vm_region_merge_range(m, start, MIN(end, USER_END));
-    rwlock_write_unlock(&m->lock);
-    if (err == 0 && lock && vm_map_populate(m, start, end, VM_ACCESS_READ) == -ENOMEM)
-        err = -ENOMEM;
     return err;
 }

@@ -108,7 +108,7 @@ static int fork_regions(struct vm_map *child, const struct vm_map *m)
         struct vm_region *copy = vm_region_create(r, r->start, r->end);
         if (!copy)
             return -ENOMEM;
-        copy->flags &= ~(unsigned int)VM_LOCKED;
+        copy->flags &= ~(unsigned int)(VM_LOCKED | VM_LOCKONFAULT);
         vm_region_insert(child, copy);
     }
     return 0;
@@ -158,7 +158,9 @@ struct vm_map *vm_map_fork(struct vm_map *m)
     rwlock_init(&child->lock);
     rwlock_read_lock(&m->lock);
     fork_copy_fields(child, m);
-    int err = fork_regions(child, m);
+    int err = vm_map_may_commit(VM_WRITE | VM_NORESERVE, m->data_pages) ? 0 : -ENOMEM;
+    if (err == 0)
+        err = fork_regions(child, m);
     if (err == 0)
         err = fork_pages(child, m);
     rwlock_read_unlock(&m->lock);
@@ -176,15 +178,6 @@ bool vm_map_may_expand(const struct vm_map *m, unsigned int flags, uint64_t nr_p
     if ((flags & (VM_WRITE | VM_SHARED | VM_GROWSDOWN)) == VM_WRITE)
         return m->data_pages + nr_pages <= m->limits.data >> PAGE_SHIFT;
     return true;
-}
-
-bool vm_map_may_commit(unsigned int flags, uint64_t nr_pages)
-{
-    struct page_stats stats;
-    if ((flags & (VM_WRITE | VM_SHARED | VM_NORESERVE)) != VM_WRITE)
-        return true;
-    page_stats(&stats);
-    return nr_pages <= stats.total;
 }
 
 bool vm_map_may_lock(const struct vm_map *m, uint64_t nr_pages)

@@ -6,8 +6,6 @@
 #include <mm/layout.h>
 #include <mm/vm_map.h>
 
-#define VM_REGIONS_MAX 65530 // Linux's vm.max_map_count
-
 void vm_region_init(void);
 
 // The first region that ends above addr, or NULL.
@@ -39,6 +37,7 @@ void vm_region_merge_range(struct vm_map *m, vaddr_t start, vaddr_t end);
 vaddr_t vm_region_find_gap(const struct vm_map *m, size_t size);
 // Is [start, end) free, the guard gap below a stack above it included?
 bool vm_region_is_free(const struct vm_map *m, vaddr_t start, vaddr_t end);
+uint64_t vm_region_locked_in(const struct vm_map *m, vaddr_t start, vaddr_t end);
 uint64_t vm_region_pages_in(const struct vm_map *m, vaddr_t start, vaddr_t end);
 
 static inline uint64_t vm_region_index(const struct vm_region *r, vaddr_t addr)
@@ -54,12 +53,25 @@ static inline unsigned int vm_rights_until_written(unsigned int prot)
 
 // May `nr_pages` more with these flags be mapped (RLIMIT_AS, RLIMIT_DATA)?
 bool vm_map_may_expand(const struct vm_map *m, unsigned int flags, uint64_t nr_pages);
-// Could memory ever hold `nr_pages` more private writable pages (overcommit_memory 0)?
+// May `nr_pages` more of private writable memory be promised (overcommit_memory)?
 bool vm_map_may_commit(unsigned int flags, uint64_t nr_pages);
+void vm_commit(unsigned int flags, int64_t pages); // promised, or given back
 bool vm_map_may_lock(const struct vm_map *m, uint64_t nr_pages);
 int vm_map_unmap_locked(struct vm_map *m, vaddr_t start, vaddr_t end);
 // Fault [start, end) in, as far as it goes. 0 or the first -ENOMEM/-EFAULT.
 int vm_map_populate(struct vm_map *m, vaddr_t start, vaddr_t end, enum vm_access access);
+
+// The same, each region for the access that makes its pages its own; -EFAULT where it allows none.
+int vm_map_populate_own(struct vm_map *m, vaddr_t start, vaddr_t end);
+// The first region at or after `at`, as far as it goes; the end of it, or USER_END.
+vaddr_t vm_map_populate_next(struct vm_map *m, vaddr_t at);
+
+// Done with each region in the range; the map is write-locked and [start, end) lies in r.
+typedef int (*region_part_fn)(struct vm_region *r, vaddr_t start, vaddr_t end, long arg);
+// -ENOMEM if there was a hole; the first error of fn ends the walk.
+int vm_map_for_each_part(struct vm_map *m, vaddr_t start, vaddr_t end, region_part_fn fn, long arg);
+// Change the flags of a part of a region. 0 or -ENOMEM.
+int vm_region_set_part(struct vm_region *r, vaddr_t start, vaddr_t end, unsigned int flags);
 
 // 0 or -ENOMEM (all is as it was).
 int vm_map_unmap_pages(struct vm_map *m, vaddr_t start, vaddr_t end);

@@ -156,11 +156,12 @@ long vm_map_mmap(struct vm_map *m, const struct vm_mmap_args *args)
             return -ENOMEM;
     }
     rwlock_write_lock(&m->lock);
+    flags |= m->lock_flags;
     long addr = mmap_locked(m, &a, flags, size);
     rwlock_write_unlock(&m->lock);
     vm_object_put(own);
-    if (addr > 0 &&
-        ((flags & VM_LOCKED) || (a.flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
+    if (addr > 0 && ((flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED ||
+                     (a.flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
         vm_map_populate(m, (vaddr_t)addr, (vaddr_t)addr + size,
                         (flags & (VM_WRITE | VM_SHARED)) == VM_WRITE ? VM_ACCESS_WRITE
                                                                      : VM_ACCESS_READ);

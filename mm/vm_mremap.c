@@ -191,7 +191,7 @@ long vm_map_mremap(struct vm_map *m, vaddr_t old, size_t old_size, size_t new_si
     long addr = mremap_locked(&q);
     if (addr > 0) {
         const struct vm_region *r = vm_region_find(m, (vaddr_t)addr);
-        locked = r && (r->flags & VM_LOCKED);
+        locked = r && (r->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED;
     }
     rwlock_write_unlock(&m->lock);
     if (locked && q.new_size > q.old_size)

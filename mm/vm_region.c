@@ -91,6 +91,7 @@ static void region_account(const struct vm_region *r, unsigned int flags, int64_
         m->data_pages += (uint64_t)pages;
     if (flags & VM_LOCKED)
         m->locked_pages += (uint64_t)pages;
+    vm_commit(flags, pages);
 }
 
 static inline int64_t region_pages(const struct vm_region *r)
@@ -313,6 +314,16 @@ bool vm_region_is_free(const struct vm_map *m, vaddr_t start, vaddr_t end)
 {
     const struct vm_region *next = vm_region_find(m, start);
     return !next || end <= region_floor(next);
+}
+
+uint64_t vm_region_locked_in(const struct vm_map *m, vaddr_t start, vaddr_t end)
+{
+    uint64_t pages = 0;
+    for (const struct vm_region *r = vm_region_find(m, start); r && r->start < end;
+         r = vm_region_next(r))
+        if (r->flags & VM_LOCKED)
+            pages += (MIN(r->end, end) - MAX(r->start, start)) >> PAGE_SHIFT;
+    return pages;
 }
 
 uint64_t vm_region_pages_in(const struct vm_map *m, vaddr_t start, vaddr_t end)

@@ -27,6 +27,8 @@ struct proc_file {
     int (*show)(struct text *t, uint64_t key);
     // Writable files: a whole write. NULL: -EIO.
     ssize_t (*store)(uint64_t key, const char *data, size_t n);
+    // Instead of both: read into, or write from, `uio` what stands at `offset`. Bytes or -errno.
+    ssize_t (*access)(uint64_t key, uint64_t offset, struct uio *uio, bool write);
     dev_t (*device)(uint64_t key); // device nodes: st_rdev
     // Links: text, and optionally the place itself.
     ssize_t (*readlink)(uint64_t key, char *buf, size_t size);

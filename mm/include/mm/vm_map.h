@@ -15,6 +15,8 @@
 #include <mm/vm_space.h>
 #include <sync/rwlock.h>
 
+#define VM_REGIONS_MAX 65530 // Linux's vm.max_map_count
+
 #define VM_SHARED     BIT(4)
 #define VM_GROWSDOWN  BIT(5) // a stack
 #define VM_DONTFORK   BIT(6)
@@ -23,11 +25,12 @@
 #define VM_LOCKED     BIT(9)
 #define VM_MAYREAD                                                                                 \
     BIT(10) // what mprotect may turn on (a shared map of a read-only file lacks MAYWRITE)
-#define VM_MAYWRITE   BIT(11)
-#define VM_MAYEXEC    BIT(12)
-#define VM_HUGEPAGE   BIT(13) // madvise(2)'s
-#define VM_NOHUGEPAGE BIT(14)
-#define VM_PROT_MASK  (VM_READ | VM_WRITE | VM_EXEC)
+#define VM_MAYWRITE    BIT(11)
+#define VM_MAYEXEC     BIT(12)
+#define VM_HUGEPAGE    BIT(13) // madvise(2)'s
+#define VM_NOHUGEPAGE  BIT(14)
+#define VM_LOCKONFAULT BIT(15) // VM_LOCKED, but brought in by use alone
+#define VM_PROT_MASK   (VM_READ | VM_WRITE | VM_EXEC)
 
 // What a mapped file tells mm and /proc/PID/maps; fs implements it over struct file.
 struct vm_file_ops {
@@ -69,7 +72,8 @@ struct vm_map {
     vaddr_t code_start, code_end, data_start, data_end;
     uint64_t auxv[64];
     unsigned int nr_auxv;
-    uint64_t brk_random; // bytes between the end of the program and its heap
+    unsigned int lock_flags; // VM_LOCKED, VM_LOCKONFAULT: of new regions, by mlockall(MCL_FUTURE)
+    uint64_t brk_random;     // bytes between the end of the program and its heap
     uint64_t nr_regions, total_pages, data_pages, stack_pages, locked_pages;
     struct vm_limits limits;
     pid_t owner; // for whom regions come and go: told to objects that count. Set by core
@@ -108,7 +112,11 @@ long vm_map_mremap(struct vm_map *m, vaddr_t old, size_t old_size, size_t new_si
 int vm_map_madvise(struct vm_map *m, vaddr_t addr, size_t size, int advice);
 int vm_map_msync(struct vm_map *m, vaddr_t addr, size_t size, int flags);
 int vm_map_mincore(struct vm_map *m, vaddr_t addr, size_t size, uint8_t *vec); // kernel vec
-int vm_map_mlock(struct vm_map *m, vaddr_t addr, size_t size, bool lock);
+// lock: VM_LOCKED, with VM_LOCKONFAULT if the pages may come later; 0 unlocks.
+int vm_map_mlock(struct vm_map *m, vaddr_t addr, size_t size, unsigned int lock);
+// mlockall(2): `now` for all that is mapped, `later` for what will be (VM_* as above; 0: not).
+int vm_map_mlockall(struct vm_map *m, unsigned int now, unsigned int later);
+void vm_map_munlockall(struct vm_map *m);
 // New break, or the current one if `addr` can't be had (brk(2) of the kernel).
 vaddr_t vm_map_brk(struct vm_map *m, vaddr_t addr);
 // exec: the program ends at `start`; the heap begins a random way above.
@@ -125,6 +133,21 @@ struct vm_fault_result vm_map_fault(struct vm_map *m, vaddr_t addr, enum vm_acce
 // none, -EFAULT or -ENOMEM. `force` ignores page protection (ptrace-like) but not VM_MAY*.
 ssize_t vm_map_access(struct vm_map *m, vaddr_t addr, void *buf, size_t size, bool write,
                       bool force);
+
+// What of a region is in memory, in pages. In vm_map_for_each().
+struct vm_usage {
+    uint64_t resident, shared_clean, shared_dirty, private_clean, private_dirty;
+    uint64_t referenced, anonymous, huge;
+};
+void vm_region_usage(const struct vm_region *r, struct vm_usage *u);
+
+// proc(5), /proc/sys/vm/overcommit_memory and overcommit_ratio.
+enum { VM_OVERCOMMIT_GUESS, VM_OVERCOMMIT_ALWAYS, VM_OVERCOMMIT_NEVER };
+void vm_overcommit_get(unsigned int *mode, unsigned int *ratio);
+int vm_overcommit_set_mode(unsigned int mode); // 0 or -EINVAL
+void vm_overcommit_set_ratio(unsigned int percent);
+uint64_t vm_committed_pages(void);
+uint64_t vm_commit_limit_pages(void);
 
 // Walk the regions at or after addr under the read lock. Non-zero stops and is returned.
 int vm_map_for_each(struct vm_map *m, vaddr_t addr, int (*fn)(void *ctx, const struct vm_region *r),

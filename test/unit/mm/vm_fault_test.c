@@ -196,7 +196,7 @@ static void fork_obeys_advice(void **state)
         host_user_write(m, AT(i), &value, 4);
     assert_int_equal(vm_map_madvise(m, AT(1), SIZE(1), MADV_DONTFORK), 0);
     assert_int_equal(vm_map_madvise(m, AT(2), SIZE(1), MADV_WIPEONFORK), 0);
-    vm_map_mlock(m, AT(0), SIZE(1), true);
+    vm_map_mlock(m, AT(0), SIZE(1), VM_LOCKED);
     struct vm_map *child = vm_map_fork(m);
     assert_int_equal(host_user_read(child, AT(0), &value, 4), 0);
     assert_int_equal(value, 5);

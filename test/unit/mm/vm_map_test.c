@@ -137,11 +137,11 @@ static void limits(void **state)
     assert_true(map(0, SIZE(10000), VM_READ, ANON) > 0);
     m->limits.memlock = SIZE(2);
     assert_int_equal(map(0, SIZE(3), RW, ANON | MAP_LOCKED), -EAGAIN);
-    assert_int_equal(vm_map_mlock(m, AT(0), SIZE(3), true), -ENOMEM);
-    assert_int_equal(vm_map_mlock(m, AT(0), SIZE(2), true), 0);
+    assert_int_equal(vm_map_mlock(m, AT(0), SIZE(3), VM_LOCKED), -ENOMEM);
+    assert_int_equal(vm_map_mlock(m, AT(0), SIZE(2), VM_LOCKED), 0);
     assert_int_equal(m->locked_pages, 2);
     assert_int_equal(vm_map_madvise(m, AT(0), SIZE(1), MADV_DONTNEED), -EINVAL);
-    assert_int_equal(vm_map_mlock(m, AT(0), SIZE(2), false), 0);
+    assert_int_equal(vm_map_mlock(m, AT(0), SIZE(2), 0), 0);
     assert_int_equal(m->locked_pages, 0);
 }
 
@@ -272,7 +272,7 @@ static void msync_and_mincore(void **state)
     assert_int_equal(vm_map_msync(m, AT(0), SIZE(6), 64), -EINVAL);
     assert_int_equal(vm_map_msync(m, AT(0) + 1, SIZE(6), MS_ASYNC), -EINVAL);
     assert_int_equal(vm_map_msync(m, AT(0), SIZE(7), MS_ASYNC), -ENOMEM);
-    vm_map_mlock(m, AT(0), SIZE(1), true);
+    vm_map_mlock(m, AT(0), SIZE(1), VM_LOCKED);
     assert_int_equal(vm_map_msync(m, AT(0), SIZE(1), MS_INVALIDATE), -EBUSY);
 }
 

@@ -6,6 +6,8 @@
 // under everybody's descents. In between each forks the whole space and looks at, and edits, its
 // copy.
 //
+// In the first span each thread has two pages that come and go, so that its table does, too.
+//
 // What breaks: a table that is used unlocked or freed too early (a race, or HOST_FREED where a
 // page's owner should be), a change by a cursor that holds the wrong table (another thread's page
 // gone), a count that is off (vm_space_destroy(), pages lost).
@@ -15,9 +17,9 @@
 #include "cursor_host.h"
 
 #define THREADS  4
-#define STRIPED  2
+#define STRIPED  3
 #define SPANS    (STRIPED + 2 * THREADS)
-#define BASE     (PT_SIZE(2) * 3 - PT_SIZE(1) * (STRIPED / 2 + THREADS))
+#define BASE     (PT_SIZE(2) * 3 - PT_SIZE(1) * (2 + THREADS))
 #define RW       (VM_READ | VM_WRITE)
 #define AT(i)    (BASE + (vaddr_t)(i)*PAGE_SIZE)
 #define NR_PAGES (SPANS * PT_ENTRIES)
@@ -47,7 +49,8 @@ static unsigned int own_page(struct worker *w)
 {
     if (rnd(w, 2))
         return own_span(w) * PT_ENTRIES + (unsigned int)rnd(w, PT_ENTRIES);
-    return (unsigned int)rnd(w, STRIPED * PT_ENTRIES / THREADS) * THREADS + w->id;
+    return PT_ENTRIES + (unsigned int)rnd(w, (STRIPED - 1) * PT_ENTRIES / THREADS) * THREADS +
+           w->id;
 }
 
 // A page says whose it is, for as long as somebody has it.
@@ -77,9 +80,8 @@ static bool check_own(struct vm_cursor *c, unsigned int i, struct vm_mapping *no
 }
 
 // What a write fault does.
-static void write_page(struct worker *w)
+static void write_at(unsigned int i)
 {
-    unsigned int i = own_page(w);
     struct vm_mapping now;
     struct vm_cursor c;
 
@@ -111,6 +113,20 @@ static void unmap_range(unsigned int first, unsigned int end)
             shadow[i] = NULL;
     }
     vm_cursor_close(&c);
+}
+
+static void write_page(struct worker *w)
+{
+    write_at(own_page(w));
+}
+
+static void come_and_go(struct worker *w)
+{
+    unsigned int i = w->id + THREADS * (unsigned int)rnd(w, 2);
+    if (shadow[i])
+        unmap_range(i, i + 1);
+    else
+        write_at(i);
 }
 
 static void unmap_part(struct worker *w)
@@ -241,8 +257,9 @@ static void check_all_own(const struct worker *w)
 static void *work(void *arg)
 {
     struct worker w = {(unsigned int)(uintptr_t)arg, (uintptr_t)arg + 1};
-    void (*const operations[])(struct worker *) = {write_page, write_page,   write_page, unmap_part,
-                                                   map_huge,   protect_part, fill_table};
+    void (*const operations[])(struct worker *) = {come_and_go,  write_page, write_page,
+                                                   come_and_go,  unmap_part, map_huge,
+                                                   protect_part, fill_table};
     host_hart.cpu = w.id;
     for (unsigned int i = 0; i < steps; i++) {
         uint64_t what = rnd(&w, 40);

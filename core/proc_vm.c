@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// /proc/meminfo, /proc/vmstat and /proc/sys/vm: memory as a whole. proc(5).
+
+#include "proc_priv.h"
+
+#include <arch/cpu.h>
+#include <arch/tlb.h>
+#include <asm/stat.h>
+#include <errno.h>
+#include <linux/stat.h>
+#include <mm/page.h>
+#include <mm/vm_map.h>
+
+#define R_ALL   (S_IFREG | 0444)
+#define RW_ROOT (S_IFREG | 0644)
+
+int proc_show_meminfo(struct text *t, uint64_t key)
+{
+    struct page_stats s;
+
+    page_stats(&s);
+    const struct {
+        const char *name;
+        uint64_t pages;
+    } rows[] = {
+        {"MemTotal:", s.total},
+        {"MemFree:", s.free},
+        {"MemAvailable:", s.free},
+        {"Buffers:", 0},
+        {"Cached:", s.cached},
+        {"SwapCached:", 0},
+        {"SwapTotal:", 0},
+        {"SwapFree:", 0},
+        {"Shmem:", s.cached},
+        {"Slab:", s.slab},
+        {"SReclaimable:", 0},
+        {"SUnreclaim:", s.slab},
+        {"PageTables:", s.page_tables},
+        {"CommitLimit:", vm_commit_limit_pages()},
+        {"Committed_AS:", vm_committed_pages()},
+        {"VmallocTotal:", VMAP_SIZE >> PAGE_SHIFT},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        text_printf(t, "%-15s %8lu kB\n", rows[i].name, PROC_PAGES_TO_KIB(rows[i].pages));
+    // None is ever set aside.
+    text_printf(t, "HugePages_Total: %7d\nHugePages_Free:  %7d\nHugePages_Rsvd:  %7d\n", 0, 0, 0);
+    text_printf(t, "HugePages_Surp:  %7d\nHugepagesize:    %7lu kB\n", 0, PT_SIZE(1) / 1024);
+    return 0;
+}
+
+int proc_show_vmstat(struct text *t, uint64_t key)
+{
+    struct page_stats s;
+    uint64_t local = 0, remote = 0, deferred = 0, avoided = 0;
+
+    page_stats(&s);
+    for (cpu_t cpu = 0; cpu < cpu_count(); cpu++) {
+        const struct tlb_stats *tlb = tlb_stats_of_cpu(cpu);
+        local += tlb->flush_all + tlb->flush_asid + tlb->flush_page;
+        remote += tlb->remote_sent;
+        deferred += tlb->deferred;
+        avoided += tlb->remote_avoided;
+    }
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {
+        {"nr_free_pages", s.free},           {"nr_page_table_pages", s.page_tables},
+        {"nr_slab_unreclaimable", s.slab},   {"nr_file_pages", s.cached},
+        {"nr_tlb_local_flush", local},       {"nr_tlb_remote_flush", remote},
+        {"nr_tlb_deferred_flush", deferred}, {"nr_tlb_remote_avoided", avoided},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        text_printf(t, "%s %lu\n", rows[i].name, (unsigned long)rows[i].value);
+    return 0;
+}
+
+static int show_overcommit_memory(struct text *t, uint64_t key)
+{
+    unsigned int mode, ratio;
+
+    vm_overcommit_get(&mode, &ratio);
+    text_printf(t, "%u\n", mode);
+    return 0;
+}
+
+static int show_overcommit_ratio(struct text *t, uint64_t key)
+{
+    unsigned int mode, ratio;
+
+    vm_overcommit_get(&mode, &ratio);
+    text_printf(t, "%u\n", ratio);
+    return 0;
+}
+
+// A decimal number and a newline at most. 0 or -EINVAL.
+static int parse_number(const char *data, size_t n, unsigned int *number)
+{
+    size_t i = 0;
+
+    *number = 0;
+    for (; i < n && i < 9 && data[i] >= '0' && data[i] <= '9'; i++)
+        *number = *number * 10 + (unsigned int)(data[i] - '0');
+    return i == 0 || (i < n && data[i] != '\n') ? -EINVAL : 0;
+}
+
+static ssize_t store_overcommit_memory(uint64_t key, const char *data, size_t n)
+{
+    unsigned int mode;
+    int err = parse_number(data, n, &mode);
+
+    if (err == 0)
+        err = vm_overcommit_set_mode(mode);
+    return err != 0 ? err : (ssize_t)n;
+}
+
+static ssize_t store_overcommit_ratio(uint64_t key, const char *data, size_t n)
+{
+    unsigned int ratio;
+    int err = parse_number(data, n, &ratio);
+
+    if (err != 0)
+        return err;
+    vm_overcommit_set_ratio(ratio);
+    return (ssize_t)n;
+}
+
+static int show_max_map_count(struct text *t, uint64_t key)
+{
+    text_printf(t, "%d\n", VM_REGIONS_MAX);
+    return 0;
+}
+
+static int show_mmap_min_addr(struct text *t, uint64_t key)
+{
+    text_printf(t, "%lu\n", USER_BASE);
+    return 0;
+}
+
+static int show_nr_hugepages(struct text *t, uint64_t key)
+{
+    text_printf(t, "0\n");
+    return 0;
+}
+
+const struct proc_file proc_vm_files[] = {
+    {.name = "overcommit_memory",
+     .mode = RW_ROOT,
+     .show = show_overcommit_memory,
+     .store = store_overcommit_memory},
+    {.name = "overcommit_ratio",
+     .mode = RW_ROOT,
+     .show = show_overcommit_ratio,
+     .store = store_overcommit_ratio},
+    {.name = "max_map_count", .mode = R_ALL, .show = show_max_map_count},
+    {.name = "mmap_min_addr", .mode = R_ALL, .show = show_mmap_min_addr},
+    {.name = "nr_hugepages", .mode = R_ALL, .show = show_nr_hugepages},
+    {.name = NULL},
+};

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// How much of memory is used and promised: what is resident of a region (/proc/PID/smaps), and the
+// sum of private writable memory that overcommit_memory judges.
+#include <errno.h>
+#include <lib/atomic.h>
+
+#include "vm_map_priv.h"
+
+static unsigned int overcommit_mode = VM_OVERCOMMIT_GUESS, overcommit_ratio = 50; // atomic
+static uint64_t committed_pages;                                                  // atomic
+
+void vm_overcommit_get(unsigned int *mode, unsigned int *ratio)
+{
+    *mode = atomic_load(&overcommit_mode);
+    *ratio = atomic_load(&overcommit_ratio);
+}
+
+int vm_overcommit_set_mode(unsigned int mode)
+{
+    if (mode > VM_OVERCOMMIT_NEVER)
+        return -EINVAL;
+    atomic_store(&overcommit_mode, mode);
+    return 0;
+}
+
+void vm_overcommit_set_ratio(unsigned int percent)
+{
+    atomic_store(&overcommit_ratio, percent);
+}
+
+uint64_t vm_committed_pages(void)
+{
+    return atomic_load(&committed_pages);
+}
+
+uint64_t vm_commit_limit_pages(void)
+{
+    struct page_stats stats;
+    page_stats(&stats);
+    return stats.total * atomic_load(&overcommit_ratio) / 100;
+}
+
+void vm_commit(unsigned int flags, int64_t pages)
+{
+    if ((flags & (VM_WRITE | VM_SHARED | VM_NORESERVE)) == VM_WRITE)
+        atomic_add_relaxed(&committed_pages, (uint64_t)pages);
+}
+
+bool vm_map_may_commit(unsigned int flags, uint64_t nr_pages)
+{
+    unsigned int mode = atomic_load(&overcommit_mode);
+    struct page_stats stats;
+
+    if (mode == VM_OVERCOMMIT_ALWAYS || (flags & (VM_WRITE | VM_SHARED)) != VM_WRITE)
+        return true;
+    if (mode == VM_OVERCOMMIT_NEVER)
+        return vm_committed_pages() + nr_pages <= vm_commit_limit_pages();
+    if (flags & VM_NORESERVE)
+        return true;
+    page_stats(&stats);
+    return nr_pages <= stats.total;
+}
+
+static void count_page(struct vm_usage *u, const struct vm_region *r, const struct vm_mapping *now)
+{
+    bool shared = !page_has_one_owner(now->page) && !now->huge, file = now->page->object != NULL;
+    // A page of an object counts the object as an owner.
+    if (file)
+        shared = __atomic_load_n(&now->page->refs, __ATOMIC_RELAXED) > 2;
+    bool dirty = !file || (now->page->flags & PAGE_DIRTY) || (r->flags & VM_SHARED && now->dirty);
+    u->resident++;
+    *(shared  ? dirty ? &u->shared_dirty : &u->shared_clean
+      : dirty ? &u->private_dirty
+              : &u->private_clean) += 1;
+    u->anonymous += !file;
+    u->huge += now->huge;
+    u->referenced += now->accessed;
+}
+
+void vm_region_usage(const struct vm_region *r, struct vm_usage *u)
+{
+    struct vm_mapping now;
+    struct vm_cursor c;
+
+    *u = (struct vm_usage){0};
+    vm_cursor_open(&c, &r->map->space, r->start, r->end);
+    while (vm_cursor_find(&c)) {
+        vm_cursor_query(&c, &now);
+        if (now.page)
+            count_page(u, r, &now);
+        vm_cursor_seek(&c, c.pos + PAGE_SIZE);
+    }
+    vm_cursor_close(&c);
+}
