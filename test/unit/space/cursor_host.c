@@ -139,6 +139,8 @@ void mmu_context_flush(struct mmu_context *ctx, vaddr_t start, vaddr_t end)
 {
     ASSERT(start < end);
     __atomic_add_fetch(&ctx->tlb_gen, 1, __ATOMIC_RELAXED);
+    // The caller holds tables: let the others run into that.
+    sched_yield();
 }
 
 void mmu_context_flush_icache(struct mmu_context *ctx)
