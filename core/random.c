@@ -30,16 +30,19 @@ static inline uint32_t rotate_left(uint32_t v, unsigned int n)
     return v << n | v >> (32 - n);
 }
 
-static void quarter_round(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
+// On words of an array with constant indexes, so that all sixteen stay in registers.
+static inline __attribute__((always_inline)) void quarter_round(uint32_t x[BLOCK_WORDS],
+                                                                unsigned int a, unsigned int b,
+                                                                unsigned int c, unsigned int d)
 {
-    *a += *b;
-    *d = rotate_left(*d ^ *a, 16);
-    *c += *d;
-    *b = rotate_left(*b ^ *c, 12);
-    *a += *b;
-    *d = rotate_left(*d ^ *a, 8);
-    *c += *d;
-    *b = rotate_left(*b ^ *c, 7);
+    x[a] += x[b];
+    x[d] = rotate_left(x[d] ^ x[a], 16);
+    x[c] += x[d];
+    x[b] = rotate_left(x[b] ^ x[c], 12);
+    x[a] += x[b];
+    x[d] = rotate_left(x[d] ^ x[a], 8);
+    x[c] += x[d];
+    x[b] = rotate_left(x[b] ^ x[c], 7);
 }
 
 static void chacha_block(const uint32_t key[KEY_WORDS], uint64_t nonce, uint64_t counter,
@@ -63,16 +66,20 @@ static void chacha_block(const uint32_t key[KEY_WORDS], uint64_t nonce, uint64_t
         (uint32_t)nonce,
         (uint32_t)(nonce >> 32),
     };
-    memcpy(out, in, sizeof(in));
+    uint32_t x[BLOCK_WORDS];
+    memcpy(x, in, sizeof(in));
     for (unsigned int i = 0; i < CHACHA_ROUNDS; i += 2) {
-        for (unsigned int j = 0; j < 4; j++)
-            quarter_round(&out[j], &out[4 + j], &out[8 + j], &out[12 + j]);
-        for (unsigned int j = 0; j < 4; j++)
-            quarter_round(&out[j], &out[4 + (j + 1) % 4], &out[8 + (j + 2) % 4],
-                          &out[12 + (j + 3) % 4]);
+        quarter_round(x, 0, 4, 8, 12);
+        quarter_round(x, 1, 5, 9, 13);
+        quarter_round(x, 2, 6, 10, 14);
+        quarter_round(x, 3, 7, 11, 15);
+        quarter_round(x, 0, 5, 10, 15);
+        quarter_round(x, 1, 6, 11, 12);
+        quarter_round(x, 2, 7, 8, 13);
+        quarter_round(x, 3, 4, 9, 14);
     }
     for (unsigned int i = 0; i < BLOCK_WORDS; i++)
-        out[i] += in[i];
+        out[i] = x[i] + in[i];
 }
 
 // Replace the key by the first half of a block made from it; the second half is for the caller.

@@ -72,7 +72,7 @@ static long poll_user(vaddr_t fds, unsigned int nfds, struct pollfd *polls, uint
         return ready;
     for (unsigned int i = 0; i < nfds; i++) {
         vaddr_t to = fds + i * sizeof(*polls) + offsetof(struct pollfd, revents);
-        if (user_copy_out(to, &polls[i].revents, sizeof(polls[i].revents)) != 0)
+        if (user_store_u16(to, (uint16_t)polls[i].revents) != 0)
             return -EFAULT;
     }
     return ready;
@@ -103,8 +103,8 @@ long sys_ppoll(vaddr_t fds, unsigned int nfds, vaddr_t timeout, vaddr_t mask, si
 
 struct select_sets {
     unsigned int nfds, nr_words;
-    vaddr_t user[SELECT_SETS]; // 0: not given
-    uint64_t *bits[SELECT_SETS];
+    vaddr_t user[SELECT_SETS];                        // 0: not given
+    uint64_t *bits[SELECT_SETS], *ready[SELECT_SETS]; // asked for, and what is ready of it
 };
 
 static int select_read_sets(struct select_sets *s)
@@ -127,38 +127,40 @@ static unsigned int select_to_polls(const struct select_sets *s, struct pollfd *
 {
     unsigned int nr = 0;
 
-    for (unsigned int fd = 0; fd < s->nfds; fd++) {
-        short events = 0;
-        for (unsigned int k = 0; k < SELECT_SETS; k++)
-            if ((s->bits[k][fd / BITS_PER_WORD] >> (fd % BITS_PER_WORD)) & 1)
-                events |= select_events[k];
-        if (events != 0)
-            polls[nr++] = (struct pollfd){.fd = (int)fd, .events = events};
+    for (unsigned int word = 0; word < s->nr_words; word++) {
+        uint64_t in = s->bits[0][word], out = s->bits[1][word], except = s->bits[2][word];
+        int fd = (int)(word * BITS_PER_WORD);
+        uint64_t bit = 1;
+        for (uint64_t left = in | out | except; left != 0; left >>= 1, bit <<= 1, fd++) {
+            if (!(left & 1))
+                continue;
+            short events = (short)((in & bit ? SELECT_IN : 0) | (out & bit ? SELECT_OUT : 0) |
+                                   (except & bit ? SELECT_EXCEPT : 0));
+            polls[nr].fd = fd;
+            polls[nr++].events = events;
+        }
     }
     return nr;
 }
 
-// Leave in the sets what is ready. How many bits, or -EBADF.
+// Note what is ready; the sets for that are empty at first. How many bits, or -EBADF.
 static int select_from_polls(struct select_sets *s, const struct pollfd *polls, unsigned int nr)
 {
-    uint64_t asked[SELECT_SETS];
     int ready = 0;
 
-    for (unsigned int i = 0; i < nr; i++)
-        if (polls[i].revents & POLLNVAL)
-            return -EBADF;
     for (unsigned int i = 0; i < nr; i++) {
+        short revents = polls[i].revents;
+        if (likely(revents == 0))
+            continue;
+        if (revents & POLLNVAL)
+            return -EBADF;
         unsigned int word = (unsigned int)polls[i].fd / BITS_PER_WORD;
         uint64_t bit = 1ULL << ((unsigned int)polls[i].fd % BITS_PER_WORD);
-        for (unsigned int k = 0; k < SELECT_SETS; k++) {
-            asked[k] = s->bits[k][word] & bit;
-            if (asked[k] == 0)
-                continue;
-            if (polls[i].revents & select_events[k])
+        for (unsigned int k = 0; k < SELECT_SETS; k++)
+            if ((s->bits[k][word] & bit) && (revents & select_events[k])) {
+                s->ready[k][word] |= bit;
                 ready++;
-            else
-                s->bits[k][word] &= ~bit;
-        }
+            }
     }
     return ready;
 }
@@ -176,19 +178,21 @@ static long select_user(struct select_sets *s, struct pollfd *polls, uint64_t de
     if (ready < 0)
         return ready;
     for (unsigned int k = 0; k < SELECT_SETS; k++)
-        if (s->user[k] != 0 && user_copy_out(s->user[k], s->bits[k], s->nr_words * 8UL) != 0)
+        if (s->user[k] != 0 && user_copy_out(s->user[k], s->ready[k], s->nr_words * 8UL) != 0)
             return -EFAULT;
     return ready;
 }
 
 static long select_sets(struct select_sets *s, uint64_t deadline_ns)
 {
-    size_t words = (size_t)s->nr_words * SELECT_SETS;
+    size_t words = (size_t)s->nr_words * SELECT_SETS * 2;
     char *memory = kzalloc(words * 8 + s->nfds * sizeof(struct pollfd) + 8);
     if (memory == NULL)
         return -ENOMEM;
-    for (unsigned int k = 0; k < SELECT_SETS; k++)
+    for (unsigned int k = 0; k < SELECT_SETS; k++) {
         s->bits[k] = (uint64_t *)memory + k * s->nr_words;
+        s->ready[k] = s->bits[k] + SELECT_SETS * s->nr_words;
+    }
     long result = select_user(s, (struct pollfd *)(memory + words * 8), deadline_ns);
     kfree(memory);
     return result;

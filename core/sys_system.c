@@ -30,8 +30,17 @@
 #define LOG_LINE_MAX           (LOG_TEXT_MAX + 32)
 #define SYS_RISCV_ICACHE_LOCAL 1UL // SYS_RISCV_FLUSH_ICACHE_LOCAL
 
-static struct mutex names_lock = MUTEX_INIT(names_lock); // guards both
-static char host_name[SYSTEM_NAME_SIZE] = "(none)", domain_name[SYSTEM_NAME_SIZE] = "(none)";
+static struct mutex names_lock =
+    MUTEX_INIT(names_lock); // guards what may be set: nodename, domainname
+static struct new_utsname names __attribute__((aligned(8))) = {
+    .sysname = VERSION_SYSNAME,
+    .nodename = "(none)",
+    .release = VERSION_RELEASE,
+    .version = VERSION_TEXT,
+    .machine = VERSION_MACHINE,
+    .domainname = "(none)",
+};
+static char *const host_name = names.nodename, *const domain_name = names.domainname;
 
 void system_host_name(char name[SYSTEM_NAME_SIZE])
 {
@@ -49,14 +58,10 @@ void system_domain_name(char name[SYSTEM_NAME_SIZE])
 
 long sys_uname(vaddr_t addr)
 {
-    struct new_utsname u;
-    memset(&u, 0, sizeof(u));
-    strlcpy(u.sysname, VERSION_SYSNAME, sizeof(u.sysname));
-    strlcpy(u.release, VERSION_RELEASE, sizeof(u.release));
-    strlcpy(u.version, VERSION_TEXT, sizeof(u.version));
-    strlcpy(u.machine, VERSION_MACHINE, sizeof(u.machine));
-    system_host_name(u.nodename);
-    system_domain_name(u.domainname);
+    struct new_utsname u __attribute__((aligned(8))); // copied by words, as `names` is
+    mutex_lock(&names_lock);
+    memcpy(&u, &names, sizeof(u));
+    mutex_unlock(&names_lock);
     return user_copy_out(addr, &u, sizeof(u));
 }
 
@@ -151,7 +156,7 @@ long sys_getrandom(vaddr_t addr, size_t size, unsigned int flags)
                 break;
         }
     }
-    memset(chunk, 0, sizeof(chunk));
+    memset(chunk, 0, MIN(size, sizeof(chunk)));
     return done > 0 || size == 0 ? (long)done : -EFAULT;
 }
 

@@ -281,7 +281,10 @@ unsigned int pipe_poll(struct file *file, struct poll_table *table)
         poll_add(table, &p->readers);
     if (pipe_file_writes(file))
         poll_add(table, &p->writers);
-    mutex_lock(&p->lock);
+    // Who may sleep after this takes the lock, so that he sees what is there or is seen on the
+    // queue. Who just looks gets what was true a moment ago, with or without it.
+    if (table != NULL)
+        mutex_lock(&p->lock);
     if (pipe_file_reads(file)) {
         if (!pipe_is_empty(p))
             events |= POLLIN | POLLRDNORM;
@@ -296,7 +299,8 @@ unsigned int pipe_poll(struct file *file, struct poll_table *table)
         if (p->nr_readers == 0)
             events |= POLLERR;
     }
-    mutex_unlock(&p->lock);
+    if (table != NULL)
+        mutex_unlock(&p->lock);
     return events;
 }
 

@@ -92,11 +92,11 @@ static short poll_one(struct fd_table *fds, const struct pollfd *p, unsigned int
 {
     if (p->fd < 0)
         return 0;
-    struct file *file = fd_get(fds, p->fd);
-    if (file == NULL)
+    struct fd_ref ref = fd_borrow(fds, p->fd);
+    if (ref.file == NULL)
         return POLLNVAL;
-    unsigned int events = poll_table_ask(table, file);
-    file_put(file);
+    unsigned int events = poll_table_ask(table, ref.file);
+    fd_return(ref);
     return (short)(events & ((unsigned short)p->events | always));
 }
 

@@ -31,26 +31,51 @@ static void put_repeated(struct output *out, char c, int n)
         put(out, c);
 }
 
+static void put_bytes(struct output *out, const char *s, size_t n)
+{
+    size_t room = out->length < out->size ? out->size - out->length : 0;
+    char *to = out->buf + out->length;
+    out->length += n;
+    for (n = MIN(n, room); n > 0; n--) // a call would cost more than most texts have characters
+        *to++ = *s++;
+}
+
 static void put_text(struct output *out, const struct spec *spec, const char *s, int length)
 {
     if (!spec->left)
         put_repeated(out, ' ', spec->width - length);
-    for (int i = 0; i < length; i++)
-        put(out, s[i]);
+    put_bytes(out, s, (size_t)length);
     if (spec->left)
         put_repeated(out, ' ', spec->width - length);
 }
 
-// `prefix` is a sign or "0x", which goes before padding zeros.
+// The digits of `value`, which end at `end`; none of 0. Where they begin. By base, so that the
+// compiler knows the divisor.
+static char *make_digits(char *end, uint64_t value, unsigned int base, bool upper)
+{
+    const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+    if (base == 10)
+        for (; value != 0; value /= 10)
+            *--end = (char)('0' + value % 10);
+    else
+        for (unsigned int shift = base == 16 ? 4 : 3; value != 0; value >>= shift)
+            *--end = digits[value & (base - 1)];
+    return end;
+}
+
+// `prefix` is a sign or "0x", which goes before padding zeros. `base` is 8, 10 or 16.
 static void put_number(struct output *out, const struct spec *spec, uint64_t value,
                        unsigned int base, bool upper, const char *prefix)
 {
-    const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
-    char text[24];
-    int length = 0, prefix_length = (int)strlen(prefix);
+    char text[24], *const end = text + sizeof(text), *start = make_digits(end, value, base, upper);
 
-    for (; value != 0; value /= base)
-        text[sizeof(text) - (size_t)++length] = digits[value % base];
+    if (spec->width == 0 && spec->precision < 0 && *prefix == '\0') {
+        if (start == end)
+            *--start = '0';
+        put_bytes(out, start, (size_t)(end - start));
+        return;
+    }
+    int length = (int)(end - start), prefix_length = (int)strlen(prefix);
     int zeros = MAX(spec->precision < 0 ? 1 : spec->precision, length) - length;
     int padding = spec->width - prefix_length - zeros - length;
     if (spec->zero && !spec->left && spec->precision < 0 && padding > 0) {
@@ -59,11 +84,9 @@ static void put_number(struct output *out, const struct spec *spec, uint64_t val
     }
     if (!spec->left)
         put_repeated(out, ' ', padding);
-    for (int i = 0; i < prefix_length; i++)
-        put(out, prefix[i]);
+    put_bytes(out, prefix, (size_t)prefix_length);
     put_repeated(out, '0', zeros);
-    for (; length > 0; length--)
-        put(out, text[sizeof(text) - (size_t)length]);
+    put_bytes(out, start, (size_t)length);
     if (spec->left)
         put_repeated(out, ' ', padding);
 }
@@ -161,13 +184,15 @@ int vsnprintf(char *restrict buf, size_t size, const char *restrict fmt, va_list
             continue;
         }
         struct spec spec = {.precision = -1};
-        fmt = parse_flags(fmt + 1, &spec);
+        fmt++;
+        if (*fmt < 'a') // most have nothing before the length
+            fmt = parse_flags(fmt, &spec);
         if (*fmt == '*') {
             spec.width = va_arg(args, int);
             spec.left |= spec.width < 0;
             spec.width = spec.width < 0 ? -spec.width : spec.width;
             fmt++;
-        } else {
+        } else if (*fmt < 'a') {
             fmt = parse_number(fmt, &spec.width);
         }
         if (*fmt == '.') {

@@ -149,40 +149,47 @@ static void move_drop_empty(struct vm_cursor *c, vaddr_t start, size_t size)
         cursor_drop_if_empty(c, va);
 }
 
-// One page. Its table's sums follow it.
-static void move_page(struct vm_cursor *c, pte_t *src, vaddr_t from, vaddr_t to)
+// `count` entries of one leaf table, those of the pages from `from` on, to another; the tables'
+// sums follow them.
+static void move_entries(struct vm_cursor *c, pte_t *src, pte_t *dst, vaddr_t from, size_t count)
 {
-    pte_t *entry = &src[pt_index(from, 0)], pte = *entry;
-    pte_t *dst = cursor_leaf_at(c, to);
     struct page *src_table = table_page(src), *dst_table = table_page(dst);
+    uint16_t used = 0, counted = 0;
+    pte_t seen = 0;
 
-    if (pte & PTE_V)
-        cursor_note_flush(c, from, from + PAGE_SIZE);
-    if (pte & PTE_X)
-        cursor_sync_icache(c);
-    atomic_store(&dst[pt_index(to, 0)], pte);
-    atomic_store(entry, 0);
-    src_table->table_used--;
-    dst_table->table_used++;
-    if (leaf_is_counted(pte)) {
-        src_table->table_counted--;
-        dst_table->table_counted++;
+    for (size_t i = 0; i < count; i++) {
+        pte_t pte = src[i];
+        if (pte == 0)
+            continue;
+        if (pte & PTE_X)
+            cursor_sync_icache(c);
+        seen |= pte;
+        atomic_store(&dst[i], pte);
+        atomic_store(&src[i], 0);
+        used++;
+        counted += !(pte & PTE_SOFT);
     }
+    if (seen & PTE_V)
+        cursor_note_flush(c, from, from + count * PAGE_SIZE);
+    src_table->table_used -= used;
+    dst_table->table_used += used;
+    src_table->table_counted -= counted;
+    dst_table->table_counted += counted;
 }
 
 int vm_cursor_move(struct vm_cursor *c, vaddr_t from, vaddr_t to, size_t size_bytes)
 {
     ASSERT(from + size_bytes <= to || to + size_bytes <= from);
     int err = move_prepare(c, from, to, size_bytes);
-    for (size_t done = 0; err == 0 && done < size_bytes; done += PAGE_SIZE) {
-        pte_t *src = cursor_leaf_at(c, from + done);
-        if (!src) {
-            size_t skip = PT_SIZE(1) - (from + done) % PT_SIZE(1);
-            done += skip - PAGE_SIZE;
-            continue;
-        }
-        if (src[pt_index(from + done, 0)])
-            move_page(c, src, from + done, to + done);
+    for (size_t done = 0, part; err == 0 && done < size_bytes; done += part) {
+        vaddr_t src_va = from + done, dst_va = to + done;
+        part = MIN(PT_SIZE(1) - src_va % PT_SIZE(1), PT_SIZE(1) - dst_va % PT_SIZE(1));
+        part = MIN(part, size_bytes - done);
+        pte_t *src = cursor_leaf_at(c, src_va);
+        if (src)
+            move_entries(c, &src[pt_index(src_va, 0)],
+                         &cursor_leaf_at(c, dst_va)[pt_index(dst_va, 0)], src_va,
+                         part >> PAGE_SHIFT);
     }
     move_drop_empty(c, from, size_bytes);
     move_drop_empty(c, to, size_bytes);

@@ -1,20 +1,57 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Sleeping lock with an owner. The unlocker hands the mutex to the first waiter before he wakes
-// him: nobody overtakes, and a waiter that finds himself the owner is done, whatever woke him.
+// Sleeping lock with an owner. Nobody there: one compare-and-swap takes it, one lets it go. Else
+// the unlocker hands the mutex to the first waiter before he wakes him: nobody overtakes, and a
+// waiter that finds himself the owner is done, whatever woke him.
+//
+// `owner` is a thread and, in bit 0, whether anybody is queued. While the bit is set, `owner`
+// changes under m->lock only. The bit is taken away with the last waiter, so an unlocker that finds
+// it finds a waiter or tries again: he never lets the mutex go while he still has to let go
+// m->lock, which whoever comes next may free.
 //
 // A waiter lives on the waiting thread's stack, queued from mutex_lock() until it owns the mutex or
 // gives up; both are decided under m->lock. The unlocker unparks while he still holds m->lock, so
 // the waiter, who can't leave before he could take that lock or see his grant, exists.
+#include <arch/thread.h>
 #include <errno.h>
 #include <lib/assert.h>
 #include <lib/atomic.h>
 #include <sync/mutex.h>
 #include <sync/port.h>
 
+#define QUEUED 1UL
+
 struct mutex_waiter {
     struct list_node node;
     struct thread *thread;
 };
+
+// core's threads begin with their arch_thread (arch/thread.h).
+static inline struct thread *mutex_self(void)
+{
+    return (struct thread *)(void *)arch_thread_self();
+}
+
+static inline struct thread *owner_with(struct thread *owner, bool queued)
+{
+    return (struct thread *)((uintptr_t)owner | (queued ? QUEUED : 0));
+}
+
+static inline struct thread *owner_thread(struct thread *owner)
+{
+    return (struct thread *)((uintptr_t)owner & ~QUEUED);
+}
+
+static inline bool owner_is_queued(struct thread *owner)
+{
+    return (uintptr_t)owner & QUEUED;
+}
+
+// Acquire pairs with the release of whoever let go or handed over.
+static inline bool owner_change(struct mutex *m, struct thread *from, struct thread *to)
+{
+    return __atomic_compare_exchange_n(&m->owner, &from, to, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_RELAXED);
+}
 
 void mutex_init(struct mutex *m)
 {
@@ -23,15 +60,23 @@ void mutex_init(struct mutex *m)
     list_init(&m->waiters);
 }
 
+// Locked: a waiter gives up.
+static void mutex_leave(struct mutex *m, struct mutex_waiter *w)
+{
+    list_remove(&w->node);
+    if (list_is_empty(&m->waiters))
+        atomic_store(&m->owner, owner_thread(atomic_load(&m->owner)));
+}
+
 // Queued and asleep until granted. The grant is `owner`, written under m->lock.
 static int mutex_wait(struct mutex *m, struct mutex_waiter *w, enum park_mode mode)
 {
     for (;;) {
         int err = port_park(mode, TIME_NEVER);
         spin_lock(&m->lock);
-        bool granted = m->owner == w->thread;
+        bool granted = owner_thread(atomic_load_acquire(&m->owner)) == w->thread;
         if (!granted && err != 0)
-            list_remove(&w->node);
+            mutex_leave(m, w);
         spin_unlock(&m->lock);
         if (granted)
             return 0;
@@ -40,17 +85,23 @@ static int mutex_wait(struct mutex *m, struct mutex_waiter *w, enum park_mode mo
     }
 }
 
-static int mutex_lock_mode(struct mutex *m, enum park_mode mode)
+static __attribute__((noinline)) int mutex_lock_slow(struct mutex *m, enum park_mode mode)
 {
-    struct thread *self = port_thread_self();
-    spin_lock(&m->lock);
-    if (likely(m->owner == NULL)) {
-        atomic_store(&m->owner, self);
-        spin_unlock(&m->lock);
-        return 0;
-    }
-    ASSERT(m->owner != self);
+    struct thread *self = mutex_self();
     struct mutex_waiter w = {.thread = self};
+    spin_lock(&m->lock);
+    for (;;) {
+        struct thread *owner = atomic_load(&m->owner);
+        if (owner == NULL) {
+            if (!owner_change(m, NULL, self))
+                continue;
+            spin_unlock(&m->lock);
+            return 0;
+        }
+        ASSERT(owner_thread(owner) != self);
+        if (owner_is_queued(owner) || owner_change(m, owner, owner_with(owner, true)))
+            break;
+    }
     list_add_tail(&m->waiters, &w.node);
     spin_unlock(&m->lock);
     return mutex_wait(m, &w, mode);
@@ -58,44 +109,50 @@ static int mutex_lock_mode(struct mutex *m, enum park_mode mode)
 
 void mutex_lock(struct mutex *m)
 {
-    int err = mutex_lock_mode(m, PARK_UNINTERRUPTIBLE);
+    if (likely(owner_change(m, NULL, mutex_self())))
+        return;
+    int err = mutex_lock_slow(m, PARK_UNINTERRUPTIBLE);
     ASSERT(err == 0);
 }
 
 int mutex_lock_killable(struct mutex *m)
 {
-    return mutex_lock_mode(m, PARK_KILLABLE);
+    return owner_change(m, NULL, mutex_self()) ? 0 : mutex_lock_slow(m, PARK_KILLABLE);
 }
 
 bool mutex_trylock(struct mutex *m)
 {
+    return owner_change(m, NULL, mutex_self());
+}
+
+// True: handed over. False: the last waiter has just given up.
+static bool mutex_hand_over(struct mutex *m)
+{
     spin_lock(&m->lock);
-    bool taken = m->owner == NULL;
-    if (taken)
-        atomic_store(&m->owner, port_thread_self());
+    bool queued = !list_is_empty(&m->waiters);
+    if (queued) {
+        struct mutex_waiter *w = list_first_entry(&m->waiters, struct mutex_waiter, node);
+        list_remove(&w->node);
+        bool more = !list_is_empty(&m->waiters);
+        atomic_store_release(&m->owner, owner_with(w->thread, more));
+        port_unpark(w->thread);
+    }
     spin_unlock(&m->lock);
-    return taken;
+    return queued;
 }
 
 void mutex_unlock(struct mutex *m)
 {
     ASSERT(mutex_is_held(m));
-    spin_lock(&m->lock);
-    if (likely(list_is_empty(&m->waiters))) {
-        atomic_store(&m->owner, (struct thread *)NULL);
-    } else {
-        struct mutex_waiter *w = list_first_entry(&m->waiters, struct mutex_waiter, node);
-        list_remove(&w->node);
-        atomic_store(&m->owner, w->thread);
-        port_unpark(w->thread);
-    }
-    spin_unlock(&m->lock);
+    while (unlikely(!owner_change(m, mutex_self(), NULL)))
+        if (mutex_hand_over(m))
+            return;
 }
 
 // Racy by design: another thread's write can't make it equal to us.
 bool mutex_is_held(const struct mutex *m)
 {
-    return atomic_load(&m->owner) == port_thread_self();
+    return owner_thread(atomic_load(&m->owner)) == mutex_self();
 }
 
 void mutex_assert_held(const struct mutex *m)

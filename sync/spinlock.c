@@ -16,20 +16,7 @@ void spin_init(struct spinlock *l)
     l->owner = NULL;
 }
 
-static inline bool spin_try(struct spinlock *l)
-{
-    return __atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE) == 0; // pairs with spin_unlock
-}
-
-static inline void spin_entered(struct spinlock *l)
-{
-    struct arch_thread *self = arch_thread_self();
-    atomic_store(&l->owner, (const void *)self);
-    self->spin_depth++;
-}
-
-// Out of line: the wait for a lock that somebody holds.
-static __attribute__((noinline)) void spin_wait(struct spinlock *l)
+void spin_wait(struct spinlock *l)
 {
     ASSERT(!spin_is_held(l));
     do {
@@ -38,11 +25,9 @@ static __attribute__((noinline)) void spin_wait(struct spinlock *l)
     } while (!spin_try(l));
 }
 
-void spin_lock(struct spinlock *l)
+void spin_not_held(void)
 {
-    if (unlikely(!spin_try(l)))
-        spin_wait(l);
-    spin_entered(l);
+    panic("a spinlock that this thread doesn't hold");
 }
 
 bool spin_trylock(struct spinlock *l)
@@ -51,37 +36,6 @@ bool spin_trylock(struct spinlock *l)
         return false;
     spin_entered(l);
     return true;
-}
-
-void spin_unlock(struct spinlock *l)
-{
-    ASSERT(spin_is_held(l));
-    atomic_store(&l->owner, (const void *)NULL);
-    arch_thread_self()->spin_depth--;
-    atomic_store_release(&l->held, 0); // pairs with spin_try
-}
-
-irq_flags_t spin_lock_irqsave(struct spinlock *l)
-{
-    irq_flags_t flags = irq_save();
-    spin_lock(l);
-    return flags;
-}
-
-void spin_unlock_irqrestore(struct spinlock *l, irq_flags_t flags)
-{
-    spin_unlock(l);
-    irq_restore(flags);
-}
-
-bool spin_is_held(const struct spinlock *l)
-{
-    return atomic_load(&l->owner) == arch_thread_self();
-}
-
-void spin_assert_held(const struct spinlock *l)
-{
-    ASSERT(spin_is_held(l));
 }
 
 void spin_hand_over(struct spinlock *l, struct arch_thread *from, struct arch_thread *to)

@@ -193,6 +193,18 @@ uaccess_string:
     li a0, -1
     ret
 
+// int uaccess_store_u16(uint16_t *addr, uint16_t value): 0 or -1.
+    .balign 4
+    .global uaccess_store_u16
+uaccess_store_u16:
+    li t6, SSTATUS_SUM
+    csrs sstatus, t6
+    extable_fault .Lword_fault
+    sh a1, (a0)
+    csrc sstatus, t6
+    li a0, 0
+    ret
+
 // int uaccess_load_u32(const uint32_t *addr, uint32_t *value): 0 or -1. Never sleeps.
     .balign 4
     .global uaccess_load_u32

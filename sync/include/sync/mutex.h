@@ -8,14 +8,14 @@
 struct thread;
 
 struct mutex {
+    struct thread *owner; // atomic; bit 0: somebody is queued
     struct spinlock lock; // guards the rest
-    struct thread *owner;
     struct list_node waiters;
 };
 
 #define MUTEX_INIT(name)                                                                           \
     {                                                                                              \
-        SPINLOCK_INIT, NULL, LIST_INIT((name).waiters)                                             \
+        NULL, SPINLOCK_INIT, LIST_INIT((name).waiters)                                             \
     }
 
 void mutex_init(struct mutex *m);

@@ -25,6 +25,9 @@ static inline __must_check int user_copy_out(vaddr_t dst, const void *src, size_
     return user_copy_out_partial(dst, src, n) == 0 ? 0 : user_efault;
 }
 
+// One value, at any address: 0 or -EFAULT.
+__must_check int user_store_u16(vaddr_t addr, uint16_t value);
+
 // Copy a string with its NUL into dst[size]. Its length without NUL; -EFAULT; -ENAMETOOLONG if no
 // NUL came within size bytes.
 ssize_t user_copy_string(char *dst, vaddr_t src, size_t size);
