@@ -11,6 +11,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/units.h"
+#include "exec/translation-block.h"
 #include "hw/char/serial.h"
 #include "hw/clock.h"
 #include "hw/cpu/cluster.h"
@@ -169,7 +170,15 @@ static void create_harts(VisionFive2 *s, CPUClusterState *cluster, RISCVHartArra
     sysbus_realize(SYS_BUS_DEVICE(harts), &error_fatal);
     qdev_realize(DEVICE(cluster), NULL, &error_fatal);
     for (uint32_t i = 0; i < count; i++) {
+        CPUState *cpu = CPU(&harts->harts[i]);
+
         jh7110_cpu_add_bitmanip(&harts->harts[i]);
+        /*
+         * QEMU reads the cluster when it makes the hart, which is before the cluster knows it. Without
+         * this a U74 would run what was translated for the S7, which has no floating point.
+         */
+        cpu->tcg_cflags =
+            (cpu->tcg_cflags & ~CF_CLUSTER_MASK) | cpu->cluster_index << CF_CLUSTER_SHIFT;
     }
 }
 
