@@ -11,10 +11,12 @@
  *
  * All harts start in a small ROM at the place of the board's, which hands over a0 = hart, a1 = device
  * tree, a2 = OpenSBI's fw_dynamic_info. Into the tree go the size of the memory and the place of the
- * initrd, as U-Boot does it on the board; the words of -append too.
+ * initrd, as U-Boot does it on the board; the words of -append; and a seed for random numbers, as QEMU
+ * gives it on its other boards and Debian's U-Boot does not: from a card there is none.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
+#include "qemu/guest-random.h"
 #include "qemu/units.h"
 #include "hw/loader.h"
 #include "hw/riscv/boot.h"
@@ -28,6 +30,7 @@
 
 static void load_tree(MachineState *m)
 {
+    uint8_t seed[32];
     int size;
 
     if (!m->dtb) {
@@ -40,6 +43,8 @@ static void load_tree(MachineState *m)
     }
     qemu_fdt_setprop_sized_cells(m->fdt, "/memory@40000000", "reg", 2, JH7110_DRAM, 2,
                                  (uint64_t)m->ram_size);
+    qemu_guest_getrandom_nofail(seed, sizeof(seed));
+    qemu_fdt_setprop(m->fdt, "/chosen", "rng-seed", seed, sizeof(seed));
 }
 
 static void load_initrd(MachineState *m)
