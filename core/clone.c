@@ -7,6 +7,7 @@
 #include <arch/clock.h>
 #include <arch/uaccess.h>
 #include <core/process.h>
+#include <core/rseq.h>
 #include <errno.h>
 #include <ipc/sem.h>
 #include <linux/capability.h>
@@ -113,6 +114,7 @@ static int prepare_thread(struct thread *t, const struct clone_args *args)
     if (args->flags & CLONE_SETTLS)
         frame->tp = args->tls;
     t->signal.mask = self->signal.mask;
+    rseq_fork(t, args->flags & CLONE_VM);
     if (!(args->flags & CLONE_VM) || (args->flags & CLONE_VFORK)) {
         t->signal.alt_base = self->signal.alt_base;
         t->signal.alt_size = self->signal.alt_size;

@@ -106,6 +106,7 @@ static void reset_signals(struct process *p, struct thread *t, struct unshared *
     t->signal.alt_size = 0;
     t->signal.alt_flags = 0;
     t->restart.call = NULL;
+    t->rseq = 0;
 }
 
 static void reset_files(struct process *p, struct unshared *u)

@@ -6,6 +6,7 @@
 #include <arch/vdso.h>
 #include <asm/auxvec.h>
 #include <core/random.h>
+#include <core/rseq.h>
 #include <errno.h>
 #include <linux/auxvec.h>
 #include <string.h>
@@ -18,6 +19,10 @@
 #define RANDOM_BYTES 16
 #define CLOCK_TICKS  100
 
+#ifndef AT_RSEQ_FEATURE_SIZE // younger than Debian 12's headers
+#define AT_RSEQ_FEATURE_SIZE 27
+#define AT_RSEQ_ALIGN        28
+#endif
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
 #endif
@@ -156,6 +161,8 @@ static unsigned int fill_auxv(const struct exec *x, const struct layout *l, vadd
         {AT_SECURE, x->secure},
         {AT_RANDOM, l->random},
         {AT_EXECFN, l->execfn},
+        {AT_RSEQ_FEATURE_SIZE, RSEQ_FEATURE_SIZE},
+        {AT_RSEQ_ALIGN, RSEQ_ALIGN},
         {AT_NULL, 0},
     };
     _Static_assert(ARRAY_SIZE(entries) <= AUX_MAX, "room was planned for AUX_MAX");

@@ -6,6 +6,7 @@
 #include <arch/thread.h>
 #include <core/oom.h>
 #include <core/process.h>
+#include <core/rseq.h>
 #include <core/sched.h>
 #include <core/signal.h>
 #include <errno.h>
@@ -76,6 +77,10 @@ void port_return_to_user(struct trap_frame *frame)
     uint32_t work = atomic_load_acquire(&thread_self()->arch.work);
     if (work & THREAD_WORK_RESCHED)
         sched_preempt();
+    if (work & THREAD_WORK_RSEQ) {
+        atomic_fetch_and(&thread_self()->arch.work, ~(uint32_t)THREAD_WORK_RSEQ);
+        rseq_resume(frame);
+    }
     if (work & (THREAD_WORK_SIGNAL | THREAD_WORK_RESTORE))
         signal_deliver(frame);
 }

@@ -183,6 +183,8 @@ void run_queue_switch(struct run_queue *rq)
         return;
     }
     rq->stats.switches++;
+    if (prev->rseq != 0)
+        atomic_fetch_or(&prev->arch.work, THREAD_WORK_RSEQ);
     rq->previous = prev;
     spin_hand_over(&rq->lock, &prev->arch, &next->arch);
     run_queue_switch_space(next);

@@ -5,6 +5,7 @@
 #include <arch/csr.h>
 #include <asm/unistd.h>
 #include <core/process.h>
+#include <core/rseq.h>
 #include <errno.h>
 #include <string.h>
 
@@ -188,6 +189,7 @@ static void settle_restart(struct trap_frame *frame, const struct interrupted *c
 static void run_handler(struct trap_frame *frame, const struct signal_delivery *d)
 {
     struct thread *t = thread_self();
+    rseq_resume(frame); // the frame shall say where the thread goes on
     if (signal_frame_push(frame, d) != 0) {
         if (d->signal == SIGSEGV)
             t->process->actions->action[SIGSEGV - 1].handler = HANDLER_DEFAULT;

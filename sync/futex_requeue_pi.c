@@ -44,6 +44,10 @@ static int requeue_pi_owner(const struct requeue_pi *r, struct futex_waiter *fir
     struct futex_waiter *leader = pi_leader(r->to_key);
     pid_t tid = port_thread_tid(first->thread);
     *free = false;
+    // He who was seen may have let go and ended since: then nothing below would be true.
+    int changed = futex_check_word(r->lock_addr, r->seen);
+    if (changed != 0)
+        return changed == -EFAULT ? REQUEUE_FAULT_LOCK : REQUEUE_AGAIN;
     if ((r->seen & FUTEX_TID_MASK) == (uint32_t)tid)
         return -EDEADLK;
     if (leader) {

@@ -162,6 +162,45 @@ def bare():
     return out
 
 
+SELFTESTS = "tools/testing/selftests"
+SELFTEST_PARTS = [SELFTESTS + "/futex", SELFTESTS + "/rseq", SELFTESTS + "/kselftest.h", "tools/include",
+                  "tools/arch/riscv/include"]
+
+
+@functools.lru_cache(None)
+def selftests():
+    """name -> path of Linux's own futex and rseq programs, unmodified, from Debian's linux-source."""
+    out = os.path.join(OUT, "selftests")
+    package = fetched("deb:linux-source-6.12") + "/usr/src"
+    top = os.path.join(out, "linux-source-6.12", SELFTESTS)
+    if not os.path.isdir(top):
+        os.makedirs(out + ".part", exist_ok=True)
+        command(["tar", "-C", out + ".part", "-xJf", one(package + "/linux-source-*.tar.xz")] +
+                [f"linux-source-6.12/{part}" for part in SELFTEST_PARTS])
+        os.rename(out + ".part", out)
+    sources = glob.glob(top + "/futex/functional/*.c") + [top + "/rseq/basic_test.c",
+                                                          top + "/rseq/param_test.c"]
+    built = {}
+    for source in sorted(sources):
+        name = os.path.basename(source)[:-2]
+        built[name] = os.path.join(out, name)
+        if not os.path.exists(built[name]):
+            tools = os.path.join(out, "linux-source-6.12", "tools")
+            extra = [top + "/rseq/rseq.c", f"-I{tools}/include", "-DAT_RSEQ_FEATURE_SIZE=27",
+                     "-DAT_RSEQ_ALIGN=28"] if "/rseq/" in source else []
+            command(["riscv64-linux-gnu-gcc", "-O2", "-w", "-static", "-pthread", "-D_GNU_SOURCE=",
+                     f"-I{top}/futex/include", f"-I{top}/rseq", f"-I{top}", "-o", built[name], source] + extra)
+    return built
+
+
+@functools.lru_cache(None)
+def selftests_initrd():
+    archive = base_archive()
+    for name, path in selftests().items():
+        archive.add_file(path, f"selftest/{name}")
+    return stored(archive.bytes(), "selftests")
+
+
 def have(tool):
     return shutil.which(tool) is not None
 

@@ -86,8 +86,11 @@ static void *requeue_rounds(void *arg)
     assert_true(atomic_load(&key_refs) >= THREADS - 2);
     assert_int_equal(futex_wake(&a, THREADS, ~0U), 0);
     int left = THREADS - 2;
-    for (unsigned int bit = 1; bit < THREADS; bit++)
-        left -= futex_wake(&b, THREADS, 1U << bit);
+    for (unsigned int bit = 1; bit < THREADS; bit++) {
+        int woken = futex_wake(&b, THREADS, 1U << bit);
+        assert_in_range(woken, 0, 1);
+        left -= woken;
+    }
     assert_int_equal(left, 0);
     return NULL;
 }
@@ -174,6 +177,7 @@ static const struct {
     {FUTEX_OP(FUTEX_OP_OR, 0x800, FUTEX_OP_CMP_LT, 0), 1, 0xfffff801, false},
     {FUTEX_OP(FUTEX_OP_ANDN, 3, FUTEX_OP_CMP_LT, 0), 0xffffffff, 0xfffffffc, true}, // signed
     {FUTEX_OP(FUTEX_OP_XOR, 0xf, FUTEX_OP_CMP_GE, 0xffe), 0xffffffff, 0xfffffff0, true},
+    {FUTEX_OP(FUTEX_OP_XOR, 1, FUTEX_OP_CMP_GE, 0xfff), 0xffffffff, 0xfffffffe, true},
     {FUTEX_OP(FUTEX_OP_XOR, 0xf, FUTEX_OP_CMP_GT, 0xfff), 0xffffffff, 0xfffffff0, false},
     {FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_LE, 5), 5, 1, true},
     {FUTEX_OP((FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT), 31, FUTEX_OP_CMP_LE, 5), 6, 1U << 31, false},

@@ -1,66 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Locks with priority inheritance under ThreadSanitizer: what they exclude, who gets them, who runs
 // at which priority meanwhile, how they fail, and a storm of all of it.
-#include "futex_host.h"
-
-#include <errno.h>
-#include <linux/futex.h>
-#include <stdlib.h>
-#include <sync/pi.h>
+#include "pi_host.h"
 
 #define THREADS 6
 #define ROUNDS  1500
 #define CHAIN   8
-
-static uint32_t step; // how far a scene has come
-
-static void await_step(uint32_t n)
-{
-    while (atomic_load_acquire(&step) < n)
-        hart_relax();
-}
-
-static void next_step(void)
-{
-    atomic_add_fetch(&step, 1);
-}
-
-static uint32_t tid_self(void)
-{
-    return (uint32_t)port_thread_tid(port_thread_self());
-}
-
-static int lock_until(uint32_t *word, struct futex_deadline deadline)
-{
-    struct futex_key key = key_of(word);
-    return futex_lock_pi(&key, (vaddr_t)word, deadline, false);
-}
-
-static int try_lock(uint32_t *word)
-{
-    struct futex_key key = key_of(word);
-    return futex_lock_pi(&key, (vaddr_t)word, never, true);
-}
-
-// As libc does it: the kernel only when somebody else has it.
-static int lock(uint32_t *word)
-{
-    uint32_t was = 0;
-    return atomic_compare_exchange(word, &was, tid_self()) ? 0 : lock_until(word, never);
-}
-
-static int unlock(uint32_t *word)
-{
-    uint32_t was = tid_self();
-    struct futex_key key = key_of(word);
-    return atomic_compare_exchange(word, &was, 0) ? 0 : futex_unlock_pi(&key, (vaddr_t)word);
-}
-
-static int setup(void **state)
-{
-    step = 0;
-    return futex_setup(state);
-}
 
 static uint64_t plain;
 
@@ -332,6 +277,71 @@ static void a_dead_owner_s_lock_is_taken_over(void **state)
     }
 }
 
+// The first in line can't reach the word any more: he fails, and the next one takes over. They know
+// the lock by different addresses.
+static int lock_by(uint32_t *word, uint32_t *mapped)
+{
+    struct futex_key key = key_of(word);
+    return futex_lock_pi(&key, (vaddr_t)mapped, never, false);
+}
+
+static void *first_in_line_fails(void *arg)
+{
+    uintptr_t id = (uintptr_t)arg;
+    if (id == 0) {
+        assert_int_equal(lock(&words[0]), 0);
+        atomic_store(&words[5], words[0]); // the other mapping
+        next_step();
+        await_waits(2);
+        host_lose_word((vaddr_t)&words[5]);
+        return NULL;
+    }
+    await_step(1);
+    await_waits(id - 1);
+    if (id == 1) {
+        assert_int_equal(lock_by(&words[0], &words[5]), -EFAULT);
+    } else {
+        assert_int_equal(lock_by(&words[0], &words[0]), 0);
+        assert_int_equal(atomic_load(&words[0]), tid_self() | FUTEX_OWNER_DIED);
+    }
+    return NULL;
+}
+
+static void who_can_t_take_over_makes_way(void **state)
+{
+    host_run_threads(3, first_in_line_fails);
+    host_lose_word(0);
+}
+
+// The word bears the TID of one who isn't the owner that its waiters know.
+static void *false_owner(void *arg)
+{
+    uintptr_t id = (uintptr_t)arg;
+    if (id == 1) {
+        await_step(1);
+        assert_int_equal(lock_until(&words[0], never), 0);
+        assert_int_equal(unlock(&words[0]), 0);
+    } else if (id == 2) {
+        await_waits(1);
+        uint32_t before = atomic_exchange(&words[0], tid_self() | FUTEX_WAITERS);
+        assert_int_equal(unlock(&words[0]), -EINVAL);
+        atomic_store(&words[0], before);
+        next_step();
+    } else {
+        assert_int_equal(lock(&words[0]), 0);
+        next_step();
+        await_step(2);
+        assert_int_equal(unlock(&words[0]), 0);
+    }
+    return NULL;
+}
+
+static void only_the_owner_unlocks(void **state)
+{
+    host_run_threads(3, false_owner);
+    assert_int_equal(words[0], 0);
+}
+
 // An owner that is about to end is waited for, whatever it does to the word then.
 static void *owner_exits(void *arg)
 {
@@ -358,106 +368,6 @@ static void an_exiting_owner_is_waited_for(void **state)
         setup(NULL);
         host_run_threads(2, owner_exits);
     }
-}
-
-// A condition variable: waiters come back with the lock. words[0] counts signals, words[1] is the
-// lock.
-static int requeue_pi(int nr, uint32_t compare)
-{
-    struct futex_key a = key_of(&words[0]), b = key_of(&words[1]);
-    return futex_requeue_pi(&a, &b, nr, (vaddr_t)&words[0], compare, (vaddr_t)&words[1]);
-}
-
-static int wait_requeue_pi(uint32_t seen, struct futex_deadline deadline)
-{
-    struct futex_key a = key_of(&words[0]), b = key_of(&words[1]);
-    return futex_wait_requeue_pi(&a, (vaddr_t)&words[0], seen, &b, (vaddr_t)&words[1], deadline);
-}
-
-static bool with_lock;
-
-static void *broadcast(void *arg)
-{
-    if (arg != NULL) {
-        assert_int_equal(wait_requeue_pi(0, never), 0);
-        assert_int_equal(atomic_load(&words[1]) & FUTEX_TID_MASK, tid_self());
-        plain++;
-        assert_int_equal(unlock(&words[1]), 0);
-        return NULL;
-    }
-    await_waits(THREADS - 1);
-    assert_int_equal(requeue_pi(THREADS, 1), -EAGAIN);
-    assert_int_equal(requeue_pi(-1, 0), -EINVAL);
-    if (with_lock)
-        assert_int_equal(lock(&words[1]), 0);
-    assert_int_equal(wake_word(&words[0], 1), -EINVAL); // they are to be moved
-    atomic_store(&words[0], 1);
-    assert_int_equal(requeue_pi(1, 1), 2);
-    assert_int_equal(requeue_pi(THREADS, 1), THREADS - 3);
-    assert_int_equal(requeue_pi(THREADS, 1), 0);
-    if (with_lock)
-        assert_int_equal(unlock(&words[1]), 0);
-    return NULL;
-}
-
-static void waiters_come_back_with_the_lock(void **state)
-{
-    for (int i = 0; i < 60; i++) {
-        setup(NULL);
-        plain = 0;
-        with_lock = i & 1;
-        host_fault_one_in(i & 2 ? 3 : 0);
-        host_run_threads(THREADS, broadcast);
-        assert_int_equal(plain, THREADS - 1);
-        assert_int_equal(words[1], 0);
-    }
-}
-
-static void *requeue_errors(void *arg)
-{
-    struct futex_key a = key_of(&words[0]), c = key_of(&words[2]);
-    if (arg != NULL) {
-        assert_int_equal(wait_requeue_pi(5, never), -EAGAIN);
-        assert_int_equal(wait_requeue_pi(0, in_ms(1)), -ETIMEDOUT);
-        host_interrupt(port_thread_self(), true);
-        assert_int_equal(wait_requeue_pi(0, never), -EINTR); // not moved: starts over
-        host_interrupt(port_thread_self(), false);
-        next_step();
-        assert_int_equal(wait_requeue_pi(0, never), -EAGAIN); // moved, then interrupted
-        host_interrupt(port_thread_self(), false);
-        next_step();
-        assert_int_equal(wait_requeue_pi(0, in_ms(100)), -ETIMEDOUT);
-        next_step();
-        assert_int_equal(wait_word(&words[0], 0, never), 0);
-        return NULL;
-    }
-    assert_int_equal(lock(&words[1]), 0);
-    await_step(1);
-    uint64_t waits = nr_waits();
-    int moved;
-    // A lock that isn't theirs.
-    while ((moved = futex_requeue_pi(&a, &c, 1, (vaddr_t)&words[0], 0, (vaddr_t)&words[2])) == 0)
-        hart_relax();
-    assert_int_equal(moved, -EINVAL);
-    assert_int_equal(requeue_pi(1, 0), 1);
-    host_interrupt(host_thread(1), true);
-    await_step(2);
-    while (requeue_pi(1, 0) == 0)
-        hart_relax();
-    await_step(3);
-    assert_int_equal(unlock(&words[1]), 0);
-    assert_true(nr_waits() > waits);
-    while ((moved = requeue_pi(1, 0)) == 0) // who waits for the word can't be moved to a lock
-        hart_relax();
-    assert_int_equal(moved, -EINVAL);
-    assert_int_equal(wake_word(&words[0], 1), 1);
-    return NULL;
-}
-
-static void requeue_errors_are_linux_s(void **state)
-{
-    host_run_threads(2, requeue_errors);
-    assert_int_equal(words[1], 0);
 }
 
 // Three locks taken in every order and any combination, with timeouts, interruptions, changes of
@@ -541,9 +451,9 @@ int main(void)
         cmocka_unit_test_setup(boosts_go_along_chains, setup),
         cmocka_unit_test_setup(circles_are_refused, setup),
         cmocka_unit_test_setup(a_dead_owner_s_lock_is_taken_over, setup),
+        cmocka_unit_test_setup(who_can_t_take_over_makes_way, setup),
+        cmocka_unit_test_setup(only_the_owner_unlocks, setup),
         cmocka_unit_test_setup(an_exiting_owner_is_waited_for, setup),
-        cmocka_unit_test_setup(waiters_come_back_with_the_lock, setup),
-        cmocka_unit_test_setup(requeue_errors_are_linux_s, setup),
         cmocka_unit_test_setup(a_storm_leaves_every_lock_in_order, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

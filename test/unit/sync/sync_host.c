@@ -30,6 +30,7 @@ static struct thread threads[THREADS_MAX];
 static unsigned int nr_threads; // atomic, like the rest
 static int64_t realtime_offset;
 static unsigned int fault_one_in;
+static vaddr_t lost_word;
 static __thread struct thread *self;
 
 void panic(const char *fmt, ...)
@@ -194,17 +195,23 @@ void host_fault_one_in(unsigned int n)
     atomic_store(&fault_one_in, n);
 }
 
+void host_lose_word(vaddr_t addr)
+{
+    atomic_store(&lost_word, addr);
+}
+
 static bool word_is_gone(vaddr_t addr)
 {
     static __thread unsigned int seed;
     unsigned int n = atomic_load(&fault_one_in);
-    return addr == HOST_NO_WORD || (n != 0 && (unsigned int)rand_r(&seed) % n == 0);
+    return addr == HOST_NO_WORD || addr == atomic_load(&lost_word) ||
+           (n != 0 && (unsigned int)rand_r(&seed) % n == 0);
 }
 
 int port_user_fault_in(vaddr_t addr, bool write)
 {
     ASSERT(self->arch.spin_depth == 0);
-    return addr == HOST_NO_WORD ? -EFAULT : 0;
+    return addr == HOST_NO_WORD || addr == atomic_load(&lost_word) ? -EFAULT : 0;
 }
 
 int user_load_u32_nofault(vaddr_t addr, uint32_t *value)

@@ -32,3 +32,4 @@ int host_boost_of(struct thread *t); // what inheritance told the scheduler
 uint64_t host_realtime_ns(void);
 void host_set_realtime(int64_t offset_ns); // to the monotonic clock
 void host_fault_one_in(unsigned int n);
+void host_lose_word(vaddr_t addr); // from now on like HOST_NO_WORD; 0: none

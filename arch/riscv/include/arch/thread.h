@@ -16,6 +16,7 @@
 #define THREAD_WORK_RESCHED BIT(0) // somebody better is runnable on this hart
 #define THREAD_WORK_SIGNAL  BIT(1) // a signal, stop or exit may be pending
 #define THREAD_WORK_RESTORE BIT(2) // saved signal mask to restore (sigsuspend, ppoll)
+#define THREAD_WORK_RSEQ    BIT(3) // it has been off its hart: rseq(2)
 
 // Callee-saved registers across thread_switch (RISC-V ELF psABI, "Integer Register Convention").
 struct arch_context {

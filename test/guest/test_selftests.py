@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Linux's own futex selftests (Debian's linux-source, built unmodified), as its run.sh calls them."""
+
+import pytest
+
+from harness import images, ktap
+
+REQUEUE_PI = ["", "-b", "-b -l", "-b -o", "-l", "-o"] + [
+    f"{options} -t {ns}" for ns in (5000, 500000) for options in ("-b -l", "-l", "-b", "", "-b -o")] + [
+    "-b -l -t 2000000000", "-l -t 2000000000"]
+FUTEX = [f"futex_requeue_pi {options}".strip() for options in REQUEUE_PI] + [
+    "futex_requeue_pi_mismatched_ops", "futex_requeue_pi_signal_restart", "futex_wait_timeout",
+    "futex_wait_wouldblock", "futex_wait_uninitialized_heap", "futex_wait_private_mapped_file",
+    "futex_wait", "futex_requeue", "futex_waitv"]
+
+pytestmark = pytest.mark.slow
+
+
+def run(lab, kernel, call):
+    shell = lab.shared_shell(lab.spec(kernel, initrd=images.selftests_initrd()))
+    return shell.run(f"cd /tmp && /selftest/{call}", 120)
+
+
+@pytest.mark.parametrize("call", FUTEX)
+def test_futex(lab, kernel, call):
+    status, text = run(lab, kernel, call)
+    if "shmget: Function not implemented" in text:
+        pytest.skip("no System V shared memory in this kernel")
+    report = ktap.parse(text.replace("TAP version 13", "KTAP version 1"))
+    assert status == 0 and report.cases and not report.failed and not report.skipped, text
+
+
+# basic_percpu_ops_test has 200 threads that yield 100,000 times each: under emulation it ends within two
+# minutes on no kernel.
+RSEQ = ["basic_test"] + [f"param_test -T {what} -t 8 -r 2000" for what in "slbmi"]
+
+
+@pytest.mark.parametrize("call", RSEQ)
+def test_rseq(lab, kernel, call):
+    shell = lab.shared_shell(lab.spec(kernel, initrd=images.selftests_initrd()))
+    shell.check("export GLIBC_TUNABLES=glibc.pthread.rseq=0")
+    status, text = shell.run(f"/selftest/{call}", 120)
+    assert status == 0, text
