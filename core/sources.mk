@@ -33,6 +33,7 @@ sources += core/random.c
 sources += core/realtime.c
 sources += core/reset.c
 sources += core/robust.c
+sources += core/rseq.c
 sources += core/sched.c
 sources += core/sched_balance.c
 sources += core/sched_init.c
