@@ -13,7 +13,7 @@ from test_programs import NAMES, run_program
 pytestmark = pytest.mark.machine
 
 # The memory's own programs: they fork, exec, map, unmap and share on all harts.
-MEMORY = [name for name in ("elf", "harts", "mm", "process", "signal", "storm") if name in NAMES]
+MEMORY = [name for name in ("elf", "harts", "mm", "process", "signal", "space", "storm") if name in NAMES]
 SECONDS_A_TICK = 1 / os.sysconf("SC_CLK_TCK")
 AIM = 4
 
