@@ -16,7 +16,7 @@ packages_of() {
         libc6-dev-riscv64-cross ;;
     machine) echo gcc libc6-dev ninja-build pkg-config patch python3 libglib2.0-dev libfdt-dev libslirp-dev ;;
     bench) echo python3-matplotlib ;;
-    check) echo clang-format clang-tidy cppcheck shellcheck ;;
+    check) echo clang-format clang-tidy cppcheck shellcheck spin ;;
     *) echo "setup: unknown group '$1' (build clang run uboot dts debug user test machine bench check)" >&2; return 1 ;;
     esac
 }

@@ -9,7 +9,8 @@
 // flushes when a hart changes from one number to another.
 //
 // The lock (tlb_hw_lock) guards everything but active[], which the hart itself changes by
-// compare-exchange without the lock as long as the generation lasts, and a rollover empties.
+// compare-exchange without the lock as long as the generation lasts, and a rollover empties. Model
+// of the two against each other: test/model/rollover.pml.
 #include <lib/assert.h>
 #include <lib/atomic.h>
 #include <string.h>

@@ -7,8 +7,10 @@
 // Pairs of barriers, named where they stand:
 //   (A) PTE changes, tlb_gen++ | fence | read running         mmu_context_flush()
 //   (B) publish running        | fence | read tlb_gen, walk   mmu_context_switch()
-// Whichever fence comes first, either the flusher sees the hart running and fences it, or the hart
-// sees the new tlb_gen, flushes, and walks the new PTEs. The same pair serves icache_stale.
+// tlb_gen++ is a release besides: a hart that comes, sees the new count, and leaves again before
+// the fence must not have walked the old PTE. Model: test/model/shootdown.pml. Whichever fence
+// comes first, either the flusher sees the hart running and fences it, or the hart sees the new
+// tlb_gen, flushes, and walks the new PTEs. The same pair serves icache_stale.
 #include <lib/assert.h>
 #include <lib/atomic.h>
 #include <string.h>
