@@ -42,6 +42,11 @@ sources :=
 include boards/$(BOARD)/board.mk
 include $(wildcard $(addsuffix /sources.mk,lib arch/riscv $(modules) drivers))
 sources += $(drivers:%=drivers/%.c) boards/$(BOARD)/board.c
+# A board leaves parts of System V IPC out by `without_ipc := shm sem msg`.
+ipc_in  := $(filter-out $(without_ipc),shm sem msg)
+sources := $(filter-out $(ipc_in:%=ipc/%_none.c) $(ipc_in:%=core/sys_%_none.c),$(sources))
+sources := $(filter-out $(foreach part,$(without_ipc),core/sys_$(part).c \
+               $(filter-out ipc/$(part)_none.c,$(filter ipc/$(part).c ipc/$(part)_%,$(sources)))),$(sources))
 
 include flash/kernel.mk
 include flash/guest.mk

@@ -22,6 +22,11 @@ $(out)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(LD) $(CFLAGS_KERNEL)' | cmp -s - $@ || echo '$(CC) $(LD) $(CFLAGS_KERNEL)' > $@
 
+# So does a change of what is linked: objects that are missing alone wouldn't (.SECONDARY).
+$(out)/objects: FORCE
+	@mkdir -p $(@D)
+	@echo '$(objects)' | cmp -s - $@ || echo '$(objects)' > $@
+
 $(out)/%.o: %.c $(out)/flags | $(headers)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
@@ -57,7 +62,7 @@ $(out)/kernel.ld: arch/riscv/kernel.ld $(out)/flags | $(headers)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ASFLAGS_KERNEL) -MMD -MP -MT $@ -E -P -x assembler-with-cpp $< -o $@
 
-$(elf): $(objects) $(out)/kernel.ld flash/ksym.py $$(extra_objects)
+$(elf): $(objects) $(out)/objects $(out)/kernel.ld flash/ksym.py $$(extra_objects)
 	$(call say,LINK,$@)
 	$(Q)flash/ksym.py < /dev/null > $(out)/ksym0.S
 	$(Q)$(CC) $(ASFLAGS_KERNEL) -c $(out)/ksym0.S -o $(out)/ksym0.o
