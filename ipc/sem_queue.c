@@ -119,23 +119,15 @@ static void serve_sem(struct sem_array *a, struct sem *sem)
         serve(a, w);
 }
 
-// Does it give to any semaphore? Then those before it may be able to go on.
-static bool gives(const struct sem_waiter *w)
+static bool changes(const struct sem_waiter *w)
 {
     for (unsigned int i = 0; i < w->nr_ops; i++)
-        if (w->ops[i].sem_op > 0)
+        if (w->ops[i].sem_op != 0)
             return true;
     return false;
 }
 
-static bool takes(const struct sem_waiter *w)
-{
-    for (unsigned int i = 0; i < w->nr_ops; i++)
-        if (w->ops[i].sem_op < 0)
-            return true;
-    return false;
-}
-
+// Whatever one who was served changed, those who came before him have the first choice of it.
 static void serve_all(struct sem_array *a)
 {
     struct sem_waiter *w, *next;
@@ -143,13 +135,11 @@ static void serve_all(struct sem_array *a)
     do {
         again = false;
         list_for_each_entry_safe (w, next, &a->waiters, node) {
-            // What it takes may be what others wait to become zero.
-            bool changes = gives(w) || takes(w), first_again = gives(w);
-            if (!serve(a, w) || !changes)
-                continue;
-            again = true;
-            if (first_again)
+            bool changing = changes(w);
+            if (serve(a, w) && changing) {
+                again = true;
                 break;
+            }
         }
     } while (again);
 }

@@ -7,7 +7,7 @@ comma      := ,
 unit_flags := -std=gnu11 -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer -fno-strict-aliasing \
               -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror \
               -Wno-unused-parameter -Itest/unit/host/include -Itest/unit/host \
-              $(foreach folder,lib arch/riscv sync mm fs core,-I$(folder)/include) \
+              $(foreach folder,lib arch/riscv sync mm fs ipc core,-I$(folder)/include) \
               -isystem $(external)/dtc/libfdt -isystem $(external)/zlib
 unit_libfdt := $(patsubst %,$(unit_out)/external/dtc/libfdt/%.o,$(libfdt) fdt_empty_tree)
 unit_zlib   := $(patsubst %,$(unit_out)/external/zlib/%.o,$(zlib) deflate trees)
@@ -16,6 +16,12 @@ unit_sources_arch/tlb_test     := test/unit/arch/hart_model.c test/unit/arch/tlb
 unit_sources_core/elf_test     := core/elf.c
 unit_sources_core/sched_queue_test := core/sched_queue.c lib/rbtree.c
 unit_sources_core/signal_queue_test := core/signal_queue.c
+unit_ipc                      := test/unit/ipc/ipc_host.c ipc/ids.c ipc/permission.c ipc/limits.c \
+                                 ipc/shm_none.c $(filter ipc/sem% ipc/msg%,$(sources)) lib/cred.c
+unit_sources_ipc/ids_test     := $(unit_ipc)
+unit_sources_ipc/sem_test     := $(unit_ipc)
+unit_sources_ipc/sem_model_test := $(unit_ipc)
+unit_sources_ipc/msg_test     := $(unit_ipc)
 unit_sources_lib/cpio_test    := lib/cpio.c
 unit_sources_lib/dt_test      := lib/dt.c lib/dt_system.c
 unit_objects_lib/dt_test      := $(unit_libfdt)
