@@ -267,8 +267,9 @@ int vm_region_isolate(struct vm_map *m, vaddr_t start, vaddr_t end)
     if (r && r->start < end && end < r->end) {
         int err = vm_region_split(r, end, NULL);
         if (err != 0) {
+            // Undone even where regions aren't merged.
             if (first)
-                vm_region_merge(first);
+                region_absorb(vm_region_prev(first), first);
             return err;
         }
     }

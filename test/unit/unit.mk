@@ -63,6 +63,10 @@ unit_space_tests := $(filter $(unit_out)/space/%,$(unit_tests))
 unit_vfs       := $(filter fs/dentry.c fs/inode.c fs/path%.c fs/mount.c fs/fs_context.c fs/file%.c \
                            fs/fd_table.c fs/tmpfs%.c fs/initramfs%.c,$(sources)) \
                   lib/cred.c lib/cpio.c lib/inflate.c test/unit/fs/vfs_host.c
+# Segments over the real mm.
+unit_shm       := $(filter ipc/shm%,$(sources)) ipc/ids.c ipc/permission.c ipc/limits.c \
+                  ipc/sem_none.c ipc/msg_none.c lib/cred.c
+unit_shm_tests := $(unit_out)/ipc/shm_test
 unit_vfs_tests := $(addprefix $(unit_out)/fs/,path_test initramfs_test)
 
 .PHONY: unit
@@ -88,6 +92,11 @@ $(unit_vfs_tests): $(unit_out)/%: $(unit_out)/test/unit/%.o $(unit_vfs:%.c=$(uni
                                   $(unit_host:%.c=$(unit_out)/%.o) $(unit_zlib)
 	$(Q)mkdir -p $(@D) && $(unit_cc) $(unit_flags) $(unit_wrap) $^ -lcmocka -o $@
 
+$(unit_shm_tests): $(unit_out)/%: $(unit_out)/test/unit/%.o $(unit_shm:%.c=$(unit_out)/%.o) \
+                                  $(unit_mm:%.c=$(unit_out)/%.o) \
+                                  $(unit_host:%.c=$(unit_out)/%.o)
+	$(Q)mkdir -p $(@D) && $(unit_cc) $(unit_flags) $(unit_wrap) $^ -lcmocka -o $@
+
 $(tsan_out)/%.o: %.c test/unit/unit.mk
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<)
@@ -104,7 +113,7 @@ $(space_out)/%.o: %.c test/unit/unit.mk
 $(unit_space_tests): $(unit_out)/%: $(space_out)/test/unit/%.o $(space_code)
 	$(Q)mkdir -p $(@D) && $(unit_cc) $(space_flags) $^ -lcmocka -pthread -o $@
 
-$(filter-out $(unit_mm_tests) $(unit_vfs_tests) $(unit_sync_tests) $(unit_space_tests),$(unit_tests)): \
+$(filter-out $(unit_mm_tests) $(unit_shm_tests) $(unit_vfs_tests) $(unit_sync_tests) $(unit_space_tests),$(unit_tests)): \
                                  $(unit_out)/%: $(unit_out)/test/unit/%.o \
                                  $$(patsubst %.c,$(unit_out)/%.o,$$(unit_sources_$$*)) \
                                  $$(unit_objects_$$*)
