@@ -67,6 +67,10 @@ unit_vfs       := $(filter fs/dentry.c fs/inode.c fs/path%.c fs/mount.c fs/fs_co
 unit_shm       := $(filter ipc/shm%,$(sources)) ipc/ids.c ipc/permission.c ipc/limits.c \
                   ipc/sem_none.c ipc/msg_none.c lib/cred.c
 unit_shm_tests := $(unit_out)/ipc/shm_test
+# Ids, semaphores and messages on threads.
+unit_race      := ipc/ids.c ipc/permission.c ipc/limits.c ipc/shm_none.c \
+                  $(filter ipc/sem% ipc/msg%,$(sources)) lib/cred.c
+unit_race_tests := $(unit_out)/ipc/race_test
 unit_vfs_tests := $(addprefix $(unit_out)/fs/,path_test initramfs_test)
 
 .PHONY: unit
@@ -102,6 +106,10 @@ $(tsan_out)/%.o: %.c test/unit/unit.mk
 	$(call say,HOSTCC,$<)
 	$(Q)$(unit_cc) $(tsan_flags) -MMD -MP -c $< -o $@
 
+$(unit_race_tests): $(unit_out)/%: $(tsan_out)/test/unit/%.o $(tsan_code) \
+                                   $(unit_race:%.c=$(tsan_out)/%.o)
+	$(Q)mkdir -p $(@D) && $(unit_cc) $(tsan_flags) $^ -lcmocka -pthread -o $@
+
 $(unit_sync_tests): $(unit_out)/%: $(tsan_out)/test/unit/%.o $(tsan_code)
 	$(Q)mkdir -p $(@D) && $(unit_cc) $(tsan_flags) $^ -lcmocka -pthread -o $@
 
@@ -113,7 +121,7 @@ $(space_out)/%.o: %.c test/unit/unit.mk
 $(unit_space_tests): $(unit_out)/%: $(space_out)/test/unit/%.o $(space_code)
 	$(Q)mkdir -p $(@D) && $(unit_cc) $(space_flags) $^ -lcmocka -pthread -o $@
 
-$(filter-out $(unit_mm_tests) $(unit_shm_tests) $(unit_vfs_tests) $(unit_sync_tests) $(unit_space_tests),$(unit_tests)): \
+$(filter-out $(unit_mm_tests) $(unit_race_tests) $(unit_shm_tests) $(unit_vfs_tests) $(unit_sync_tests) $(unit_space_tests),$(unit_tests)): \
                                  $(unit_out)/%: $(unit_out)/test/unit/%.o \
                                  $$(patsubst %.c,$(unit_out)/%.o,$$(unit_sources_$$*)) \
                                  $$(unit_objects_$$*)
