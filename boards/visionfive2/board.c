@@ -9,6 +9,8 @@ static const struct board visionfive2 = {
     .compatible = "starfive,jh7110",
     .nr_processes_max = 32768,
     .tlb_flush_pages = 64,
+    .nr_ipc_ids_max = 32768,
+    .msg_bytes_max = 1 << 20,
 };
 
 const struct board *const board = &visionfive2;

@@ -3,6 +3,7 @@ dts          :=
 cpu_flags    :=
 drivers      := plic uart_ns16550
 modules      := mm sync fs ipc core
+limits       := FUTEX_BUCKETS=2048
 firmware     := opensbi
 image_recipe := extlinux
 qemu_machine := visionfive2

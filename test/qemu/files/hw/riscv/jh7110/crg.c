@@ -11,8 +11,8 @@
  * Lines out: "clock" n is high while the gate of clock n is open, "reset" n while reset n is asserted.
  * gate.c makes devices depend on them. Parents and dividers are only kept, for drivers to read back.
  *
- * What is open when the harts start: the buses, the harts, UART0 and the pin controller's clock, which
- * Debian's SPL uses without opening it. All else is closed and held in reset, so that a driver must
+ * What is open when the harts start: the buses, the harts, UART0 and what Debian's SPL and
+ * U-Boot use without opening it. All else is closed and held in reset, so that a driver must
  * open what it needs; stricter than the board may be, and no manual was at hand that lists its values.
  * On top of that comes what ran before. The boot ROM has left the hosts of eMMC and card out of reset,
  * as SPL and U-Boot never release them. Property "after-firmware", for a kernel that starts without SPL and U-Boot:
@@ -74,6 +74,7 @@ static const struct crg_value sys_values[] = {
     {99, 2},               /* gmac_src */
     {100, 8},              /* gmac1_gtxclk: 125 MHz */
     {101, 2}, {102, 10},
+    {106, GATE},           /* gmac1_tx, which U-Boot doesn't open */
     {108, 8}, {109, 10}, {110, 31},
     {112, GATE},           /* pin controller */
     {130, 24},             /* temp_core */
@@ -96,6 +97,7 @@ static const struct crg_value sys_values_of_firmware[] = {
 static const struct crg_value aon_values[] = {
     {1, GATE}, /* apb */
     {4, 2},    /* gmac0_rmii_rtx */
+    {6, GATE}, /* gmac0_tx, which U-Boot doesn't open */
     {0, 0},
 };
 

@@ -6,7 +6,7 @@
  * Options (-M visionfive2,NAME=VALUE):
  *   boot-hart=1..4  the hart that OpenSBI is told to prefer; as on the board, another may win
  *   rdtime=on       `time` does not trap
- * -drive if=sd,index=0 is the eMMC, index=1 the card.
+ * -drive if=sd,index=0 is the eMMC, index=1 the card; -nic the two Ethernet ports, in order.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -24,6 +24,7 @@
 #include "hw/qdev-properties-system.h"
 #include "hw/sd/sd.h"
 #include "hw/watchdog/cmsdk-apb-watchdog.h"
+#include "net/net.h"
 #include "system/blockdev.h"
 #include "system/runstate.h"
 #include "system/system.h"
@@ -95,6 +96,12 @@ static const struct gated watchdog = {
 
 static const struct gated pinctrl = {
     "sys pinctrl", 0x13040000, 86, {112, CRG_NONE}, {2, CRG_NONE}};
+
+static const struct gated macs[] = {
+    {"gmac0", 0x16030000, 7, {CRG_AON | 2, CRG_AON | 3, CRG_AON | 6, 111},
+     {CRG_AON | 0, CRG_AON | 1, CRG_NONE}},
+    {"gmac1", 0x16040000, 78, {97, 98, 106, 107}, {66, 67, CRG_NONE}},
+};
 
 static const struct {
     const char *name;
@@ -328,6 +335,16 @@ static void create_watchdog(VisionFive2 *s)
                                 qemu_allocate_irq(watchdog_running, s, 0));
 }
 
+static void create_ethernet(VisionFive2 *s)
+{
+    for (int i = 0; i < ARRAY_SIZE(macs); i++) {
+        DeviceState *dev = qdev_new(TYPE_DWMAC);
+
+        qemu_configure_nic_device(dev, true, NULL);
+        attach(s, &macs[i], dev);
+    }
+}
+
 static void visionfive2_init(MachineState *m)
 {
     VisionFive2 *s = VISIONFIVE2(m);
@@ -347,6 +364,7 @@ static void visionfive2_init(MachineState *m)
     create_i2c(s);
     create_storage_hosts(s);
     create_watchdog(s);
+    create_ethernet(s);
     jh7110_boot_prepare(&boot);
 }
 
