@@ -11,14 +11,15 @@
  * Lines out: "clock" n is high while the gate of clock n is open, "reset" n while reset n is asserted.
  * gate.c makes devices depend on them. Parents and dividers are only kept, for drivers to read back.
  *
- * What is open when the harts start: the buses, the harts, UART0 and what Debian's SPL and
- * U-Boot use without opening it. All else is closed and held in reset, so that a driver must
- * open what it needs; stricter than the board may be, and no manual was at hand that lists its values.
+ * What is open when the harts start: the buses, the harts, UART0 and what Debian's SPL and U-Boot use
+ * without opening it. All else is closed and held in reset, so that a driver must open what it needs;
+ * stricter than the board may be, and no manual was at hand that lists its values.
  * On top of that comes what ran before. The boot ROM has left the hosts of eMMC and card out of reset,
- * as SPL and U-Boot never release them. Property "after-firmware", for a kernel that starts without SPL and U-Boot:
- * the roots of the clocks are at the PLLs, the clock of I2C5 is on and its reset asserted. That is how
- * U-Boot leaves it (its driver asserts it when it hands over; seen here). OpenSBI, which switches the
- * board off through I2C5, doesn't release it: only a kernel that does can power off.
+ * as SPL and U-Boot never release them. Property "after-firmware", for a kernel that starts without
+ * SPL and U-Boot: these two are in reset, so that a driver has to release them, the roots of the clocks
+ * are at the PLLs, the clock of I2C5 is on and its reset asserted. The last is how U-Boot leaves it (its
+ * driver asserts it when it hands over; seen here). OpenSBI, which switches the board off through I2C5,
+ * doesn't release it: only a kernel that does can power off.
  */
 #include "qemu/osdep.h"
 #include "hw/irq.h"
