@@ -9,6 +9,7 @@ import glob
 import gzip
 import hashlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -146,6 +147,32 @@ def bash_initrd():
                 b"riscv64-linux-gnu/ld-linux-riscv64-lp64d.so.1")
     archive.add_file(os.path.join(GUEST, "files/script.bash"), "root/script.bash")
     return stored(archive.bytes(), "bash")
+
+
+def add_program(archive, root, path):
+    """A dynamic program of a fetched tree with every library it names, where Debian puts them."""
+    libraries = "usr/lib/riscv64-linux-gnu/"
+    todo = [path]
+    while todo:
+        path = todo.pop()
+        if path in archive.entries:
+            continue
+        archive.add_file(os.path.realpath(root + path), path)
+        needed = re.findall(r"NEEDED.*\[(.*)\]", command(["riscv64-linux-gnu-readelf", "-d", root + path]))
+        todo += [libraries + name for name in needed]
+
+
+@functools.lru_cache(None)
+def ipc_initrd():
+    """Debian's ipcs, ipcmk, ipcrm and lsipc, and stress-ng."""
+    archive = base_archive()
+    archive.add("lib", stat.S_IFLNK | 0o777, b"usr/lib")
+    for package, names in (("util-linux", ("ipcs", "ipcmk", "ipcrm", "lsipc")), ("stress-ng", ("stress-ng",))):
+        for name in names:
+            add_program(archive, fetched("tree:" + package) + "/", "usr/bin/" + name)
+    archive.add("usr/lib/ld-linux-riscv64-lp64d.so.1", stat.S_IFLNK | 0o777,
+                b"riscv64-linux-gnu/ld-linux-riscv64-lp64d.so.1")
+    return stored(archive.bytes(), "ipc")
 
 
 @functools.lru_cache(None)

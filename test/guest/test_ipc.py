@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""System V IPC by programs that others wrote, unmodified from Debian: util-linux's ipcs, ipcmk, ipcrm and lsipc,
+whose output must be what they print on Linux, and stress-ng, which checks what it does (--verify)."""
+
+import os
+import re
+
+import pytest
+
+from harness import images
+
+# The shared shell: what one case leaves, the next would see. Keys are random, ids and times are the kernel's.
+COMMANDS = (
+    "ipcmk -M 10000 -p 0640",
+    "ipcmk -S 3 -p 0600",
+    "ipcmk -Q",
+    "ipcs",
+    "ipcs -l",
+    "ipcs -u",
+    "ipcs -m -c",
+    "ipcs -s -t | sed 's/[A-Z][a-z][a-z] .*/DATE/'",
+    "ipcs -q -p",
+    "lsipc",
+    "lsipc -m --notruncate -o SIZE,NATTCH,STATUS,PERMS,OWNER,CUID,CGID,UID,GID",
+    "lsipc -s -o NSEMS,PERMS,OWNER",
+    "lsipc -q -o USEDBYTES,MSGS,PERMS,OWNER",
+    "ipcrm -a",
+    "ipcs",
+    "ipcrm -m 5",
+    "ipcrm -Q 77",
+)
+
+STRESSORS = ("shm-sysv", "sem-sysv", "msg")
+
+
+def shell_for(lab, kernel):
+    return lab.shared_shell(lab.spec(kernel, initrd=images.ipc_initrd()))
+
+
+def plain(text):
+    """Numbers that are nobody's business, and the blanks that depend on their width."""
+    text = re.sub(r"0x[0-9a-f]{8}", "KEY", text)
+    text = re.sub(r"(id: |KEY +)\d+", r"\1ID", text)
+    text = re.sub(r"(?m)^\d+( +(?:root|\d{3} +root))", r"ID\1", text)
+    text = re.sub(r"(?m)^MQU.*\n", "", text)  # POSIX message queues
+    text = re.sub(r"[ \t]+", " ", text)
+    return re.sub(r"(?m) $", "", text)
+
+
+def test_util_linux(lab, kernel):
+    shell = shell_for(lab, kernel)
+    shell.run("export PATH=/usr/bin:/bin:/sbin; ipcrm -a")
+    seen = ""
+    for command in COMMANDS:
+        status, text = shell.run(command)
+        seen += f"$ {command} [{status}]\n{plain(text)}"
+    with open(os.path.join(images.GUEST, "files/util_linux.txt"), encoding="utf-8") as wanted:
+        assert seen == wanted.read()
+
+
+@pytest.mark.parametrize("stressor", STRESSORS)
+def test_stress(lab, kernel, stressor):
+    shell = shell_for(lab, kernel)
+    shell.run("export PATH=/usr/bin:/bin:/sbin; mkdir -p /tmp; ipcrm -a")
+    status, text = shell.run(f"stress-ng --{stressor} 4 -t 5 --verify --metrics --temp-path /tmp", 120)
+    assert status == 0, text
+    assert "passed: 4: " + stressor in text and "failed: 0" in text, text
+    left = shell.check("cat /proc/sysvipc/shm /proc/sysvipc/sem /proc/sysvipc/msg")
+    assert len(left.splitlines()) == 3, left
