@@ -151,19 +151,30 @@ static void the_urgent_come_first(void **state)
 static void *requeue_self(void *arg)
 {
     struct futex_key a = key_of(&words[0]);
-    if (arg != NULL) {
+    uintptr_t id = (uintptr_t)arg;
+    if (id != 0) {
+        await_waits(id - 1);
         assert_int_equal(wait_word(&words[0], 0, never), 0);
+        order[atomic_fetch_add(&nr_woken, 1)] = id;
         return NULL;
     }
     await_waits(THREADS - 1);
     assert_int_equal(futex_requeue(&a, &a, 2, 2, 0, NULL), 4);
-    assert_int_equal(futex_wake(&a, THREADS, ~0U), THREADS - 3);
+    for (uint32_t i = 2; i < THREADS - 1; i++) {
+        while (atomic_load_acquire(&nr_woken) != i)
+            hart_relax();
+        assert_int_equal(futex_wake(&a, 1, ~0U), 1);
+    }
     return NULL;
 }
 
 static void requeue_to_the_same_word(void **state)
 {
+    nr_woken = 0;
     host_run_threads(THREADS, requeue_self);
+    assert_int_equal(order[0] + order[1], 1 + 2);
+    for (uintptr_t i = 2; i < THREADS - 1; i++)
+        assert_int_equal(order[i], i + 1);
 }
 
 // futex(2), FUTEX_WAKE_OP: what it stores, and whether the second word's waiter is woken.

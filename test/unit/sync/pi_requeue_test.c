@@ -61,6 +61,28 @@ static void waiters_come_back_with_the_lock(void **state)
     }
 }
 
+// Who is given the lock while others are moved to it has to unlock by the kernel.
+static void *told_of_waiters(void *arg)
+{
+    if (arg != NULL) {
+        assert_int_equal(wait_requeue_pi(0, never), 0);
+        await_step(1);
+        assert_int_equal(unlock(&words[1]), 0);
+        return NULL;
+    }
+    await_waits(2);
+    assert_int_equal(requeue_pi(1, 0), 2);
+    assert_int_equal(atomic_load(&words[1]) & FUTEX_WAITERS, FUTEX_WAITERS);
+    next_step();
+    return NULL;
+}
+
+static void an_owner_is_told_of_waiters(void **state)
+{
+    host_run_threads(3, told_of_waiters);
+    assert_int_equal(words[1], 0);
+}
+
 static void *requeue_errors(void *arg)
 {
     struct futex_key a = key_of(&words[0]), c = key_of(&words[2]);
@@ -199,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(waiters_come_back_with_the_lock, setup),
+        cmocka_unit_test_setup(an_owner_is_told_of_waiters, setup),
         cmocka_unit_test_setup(requeue_errors_are_linux_s, setup),
         cmocka_unit_test_setup(moved_waiters_inherit_and_close_no_circle, setup),
         cmocka_unit_test_setup(a_storm_of_conditions, setup),
