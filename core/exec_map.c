@@ -125,12 +125,16 @@ static int choose_interp_bias(struct vm_map *map, const struct elf_image *image,
     return err;
 }
 
-// The page of code for signal returns is the kernel's own memory, mapped as a device would be.
+// The vDSO, its data first, is the kernel's own memory, mapped as a device would be.
 static paddr_t vdso_page(struct vm_object *o, uint64_t index)
 {
     size_t size;
     const char *code = vdso_image(&size);
-    return index < DIV_ROUND_UP(size, PAGE_SIZE) ? kernel_image_paddr(code + index * PAGE_SIZE) : 0;
+    if (index == 0)
+        return kernel_image_paddr(vdso_data_image());
+    return index <= DIV_ROUND_UP(size, PAGE_SIZE)
+               ? kernel_image_paddr(code + (index - 1) * PAGE_SIZE)
+               : 0;
 }
 
 static const struct vm_object_ops vdso_ops = {.device_page = vdso_page};
@@ -140,20 +144,31 @@ void exec_init(void)
 {
     size_t size;
     (void)vdso_image(&size);
-    vm_object_init(&vdso_object, &vdso_ops, ALIGN_UP(size, PAGE_SIZE));
+    vm_object_init(&vdso_object, &vdso_ops, PAGE_SIZE + ALIGN_UP(size, PAGE_SIZE));
 }
 
 static int map_vdso(struct vm_map *map)
 {
-    const struct vm_mmap_args args = {
+    struct vm_mmap_args args = {
         .size = vdso_object.size_bytes,
-        .prot = VM_READ | VM_EXEC,
+        .prot = VM_READ,
         .flags = MAP_PRIVATE,
         .object = &vdso_object,
-        .may = VM_MAYREAD | VM_MAYEXEC,
-        .name = "[vdso]",
+        .may = VM_MAYREAD,
+        .name = "[vvar]",
     };
     long addr = vm_map_mmap(map, &args);
+    if (addr < 0)
+        return (int)addr;
+    // The code takes the place behind the data.
+    args.addr = (vaddr_t)addr + PAGE_SIZE;
+    args.size -= PAGE_SIZE;
+    args.offset = PAGE_SIZE;
+    args.prot = VM_READ | VM_EXEC;
+    args.flags |= MAP_FIXED;
+    args.may = VM_MAYREAD | VM_MAYEXEC;
+    args.name = "[vdso]";
+    addr = vm_map_mmap(map, &args);
     if (addr < 0)
         return (int)addr;
     map->vdso = (vaddr_t)addr;

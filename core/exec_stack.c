@@ -144,6 +144,7 @@ static unsigned int fill_auxv(const struct exec *x, const struct layout *l, vadd
 {
     const struct elf_image *image = &x->image;
     const uint64_t entries[][2] = {
+        {AT_SYSINFO_EHDR, x->map->vdso},
         {AT_MINSIGSTKSZ, signal_frame_size_max()},
         {AT_HWCAP, cpu_features()->hwcap},
         {AT_PAGESZ, PAGE_SIZE},

@@ -54,6 +54,28 @@ $(out)/include/generated/offsets.h: $(offsets:%.c=$(out)/%.s)
 	@mkdir -p $(@D)
 	$(Q)flash/offsets.sh $^ > $@ < /dev/null
 
+# The vDSO: code for user mode, a shared object of its own inside the kernel's read-only data.
+vdso_flags := -fPIC -fno-stack-protector -fno-sanitize=all -fvisibility=default -mcmodel=medany
+vdso       := $(out)/arch/riscv/vdso
+
+$(vdso)/calls.o: arch/riscv/vdso_calls.c $(out)/flags | $(headers)
+	$(call say,VDSO,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -fno-pie -ffunction-sections -fdata-sections,$(common_flags)) $(warn_flags) \
+	    $(vdso_flags) $(defines) $(includes) -MMD -MP -c $< -o $@
+
+$(vdso)/vdso.ld: arch/riscv/vdso.ld $(out)/flags | $(headers)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ASFLAGS_KERNEL) -MMD -MP -MT $@ -E -P -x assembler-with-cpp $< -o $@
+
+$(vdso)/vdso.so: $(vdso)/calls.o $(out)/arch/riscv/vdso_sigreturn.o $(vdso)/vdso.ld
+	$(Q)$(LD) -shared --hash-style=both -soname linux-vdso.so.1 --no-undefined -z noexecstack --build-id=none \
+	    -z norelro -z max-page-size=4096 -T $(vdso)/vdso.ld -o $@.full $(vdso)/calls.o $(out)/arch/riscv/vdso_sigreturn.o
+	$(Q)$(OBJCOPY) -S $@.full $@
+
+$(out)/arch/riscv/vdso_page.o: $(vdso)/vdso.so
+$(out)/arch/riscv/vdso_page.o: ASFLAGS_KERNEL += -DVDSO_IMAGE='"$(vdso)/vdso.so"'
+
 # The symbol table for backtraces: link without it, read the addresses, link with it. Text lies
 # before it, so that the second link moves no function; flash/ksym.py --check proves that.
 link = $(LD) $(LDFLAGS_KERNEL) -T $(out)/kernel.ld -o $(1) $(objects) $(extra_objects) $(2)
@@ -77,4 +99,5 @@ $(image): $(elf)
 	$(call say,IMAGE,$@)
 	$(Q)$(OBJCOPY) -O binary $< $@
 
+-include $(vdso)/calls.d $(vdso)/vdso.d
 -include $(objects:.o=.d) $(offsets:%.c=$(out)/%.d) $(out)/kernel.d

@@ -24,7 +24,7 @@ UAPI = ("linux/", "asm/", "asm-generic/")
 INCLUDE = re.compile(r'^\s*#\s*include(?:_next)?\s+(["<])([^">]+)[">]', re.M)
 MIRROR = re.compile(r"\b[a-z0-9-]+\.debian\.(?:org|net)\b|\bmirrors?\.[a-z0-9-]+\.[a-z]{2,}\b", re.I)
 TABLES = "core/syscalls/"  # rows of the system call table: text to include, no declarations
-UNLISTED = re.compile(r"(^|/)offsets\.c$|^boards/[^/]+/board\.c$")
+UNLISTED = re.compile(r"(^|/)offsets\.c$|^arch/riscv/vdso_calls\.c$|^arch/riscv/vdso_sigreturn\.S$|^boards/[^/]+/board\.c$")
 
 
 def read(root, path):

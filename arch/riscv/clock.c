@@ -10,10 +10,14 @@
 #include <lib/atomic.h>
 
 #include "boot_priv.h"
+#include "vdso_data_priv.h"
 
 static uint32_t timebase = 10000000;
-static uint64_t ratio_ns = 100, ratio_ticks = 1;
-static int64_t realtime_offset;
+// The conversion is user mode's, too: vdso_calls.c.
+extern union vdso_data_page vdso_data_page;
+__attribute__((aligned(PAGE_SIZE))) union vdso_data_page vdso_data_page = {
+    .data = {.ratio_ns = 100, .ratio_ticks = 1}};
+static struct vdso_data *const d = &vdso_data_page.data;
 
 static uint64_t clock_gcd(uint64_t a, uint64_t b)
 {
@@ -30,8 +34,8 @@ void clock_init(uint32_t timebase_hz)
     ASSERT(timebase_hz != 0);
     uint64_t common = clock_gcd(NS_PER_SEC, timebase_hz);
     timebase = timebase_hz;
-    ratio_ns = NS_PER_SEC / common;
-    ratio_ticks = timebase_hz / common;
+    d->ratio_ns = NS_PER_SEC / common;
+    d->ratio_ticks = timebase_hz / common;
 }
 
 uint32_t clock_timebase(void)
@@ -46,15 +50,14 @@ uint64_t clock_ticks(void)
 
 uint64_t clock_ticks_to_ns(uint64_t ticks)
 {
-    if (ratio_ticks == 1)
-        return ticks * ratio_ns;
-    return ticks / ratio_ticks * ratio_ns + ticks % ratio_ticks * ratio_ns / ratio_ticks;
+    return vdso_ticks_to_ns(d, ticks);
 }
 
 // Rounded up: an event never comes before its deadline.
 static uint64_t clock_ns_to_ticks(uint64_t ns)
 {
-    return ns / ratio_ns * ratio_ticks + DIV_ROUND_UP(ns % ratio_ns * ratio_ticks, ratio_ns);
+    return ns / d->ratio_ns * d->ratio_ticks +
+           DIV_ROUND_UP(ns % d->ratio_ns * d->ratio_ticks, d->ratio_ns);
 }
 
 uint64_t clock_monotonic_ns(void)
@@ -64,7 +67,7 @@ uint64_t clock_monotonic_ns(void)
 
 int64_t clock_realtime_offset(void)
 {
-    return atomic_load(&realtime_offset);
+    return atomic_load(&d->realtime_offset);
 }
 
 uint64_t clock_realtime_ns(void)
@@ -74,7 +77,7 @@ uint64_t clock_realtime_ns(void)
 
 void clock_set_realtime(uint64_t ns)
 {
-    atomic_store(&realtime_offset, (int64_t)(ns - clock_monotonic_ns()));
+    atomic_store(&d->realtime_offset, (int64_t)(ns - clock_monotonic_ns()));
 }
 
 uint64_t clock_entry_ticks(void)

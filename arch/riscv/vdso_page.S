@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The page of user code. The two words are what gcc's and LLVM's unwinders look for at a signal
-// frame, so they may not be compressed.
+// The linked vDSO (vdso_calls.c, vdso_sigreturn.S, vdso.ld) as pages of the kernel's read-only data.
     .section .vdso, "a"
     .balign 4096
-    .global vdso_page, vdso_sigreturn
+    .global vdso_page, vdso_end
 vdso_page:
-    .option norvc
-    .word 0x00100073                // ebreak: nobody calls the page's start
-vdso_sigreturn:
-    li a7, 139                      // rt_sigreturn
-    ecall
+    .incbin VDSO_IMAGE
     .balign 4096, 0
+vdso_end:
