@@ -16,6 +16,19 @@
 #include "sched_priv.h"
 #include "syscalls_priv.h"
 
+// A period shorter than an interrupt takes would leave the hart no time for anything else.
+#define ITIMER_MIN_NS (100 * NS_PER_US)
+
+// Periods that passed meanwhile are lost, as a second SIGALRM would be.
+static uint64_t itimer_next_period(uint64_t deadline_ns, uint64_t interval, uint64_t now)
+{
+    uint64_t step, next;
+    if (__builtin_mul_overflow(interval, (now - deadline_ns) / interval + 1, &step) ||
+        __builtin_add_overflow(deadline_ns, step, &next))
+        return TIME_NEVER;
+    return MAX(next, now + ITIMER_MIN_NS);
+}
+
 static void itimer_real_fire(struct timer *timer)
 {
     struct process *p = container_of(timer, struct process, real_timer.timer);
@@ -25,9 +38,8 @@ static void itimer_real_fire(struct timer *timer)
         p->real_timer.deadline_ns = 0;
         return;
     }
-    // Periods that passed meanwhile are lost, as a second SIGALRM would be.
-    uint64_t late = clock_monotonic_ns() - p->real_timer.deadline_ns;
-    p->real_timer.deadline_ns += interval * (late / interval + 1);
+    p->real_timer.deadline_ns =
+        itimer_next_period(p->real_timer.deadline_ns, interval, clock_monotonic_ns());
     timer_start(timer, p->real_timer.deadline_ns);
 }
 

@@ -138,10 +138,9 @@ bool signal_is_fatal_pending(const struct thread *t)
 void signal_wake(struct thread *t)
 {
     atomic_fetch_or(&t->arch.work, THREAD_WORK_SIGNAL);
-    if (t == thread_self())
-        return;
-    port_unpark(t);
-    sched_kick(t);
+    port_unpark(t); // ourselves, too: an interrupt may have come on our way into port_park()
+    if (t != thread_self())
+        sched_kick(t);
 }
 
 void signal_wake_all(struct process *p, const struct thread *except)

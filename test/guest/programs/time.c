@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Clocks, sleeping, interval timers and POSIX timers.
 #include "ktap.h"
+#include <limits.h>
 #include <sys/time.h>
 #include <sys/times.h>
 
@@ -109,6 +110,48 @@ TEST(alarm_and_interval_timer)
     every.it_value.tv_usec = 1000000;
     CHECK_ERRNO(setitimer(ITIMER_REAL, &every, NULL), EINVAL);
     CHECK_ERRNO(setitimer(9, &off, NULL), EINVAL);
+}
+
+static void arm(long interval_s, long interval_us, long value_us)
+{
+    struct itimerval timer = {{interval_s, interval_us}, {0, value_us}};
+    CHECK_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
+}
+
+TEST(interval_timer_with_extreme_periods)
+{
+    signal(SIGALRM, on_alarm);
+    static const long seconds[] = {LONG_MAX, 18446744072, 9223372037};
+    for (int i = 0; i < 3; i++) {
+        arm(seconds[i], 0, 1000);
+        sleep_ms(30);
+        CHECK_EQ(count, i + 1);
+    }
+    arm(0, 1, 1); // shorter than a signal takes: some get lost, and we go on all the same
+    int64_t start = now_ns(CLOCK_MONOTONIC);
+    while (now_ns(CLOCK_MONOTONIC) < start + 200000000)
+        ;
+    arm(0, 0, 0);
+    CHECK(count > 3 + 10);
+}
+
+// The interrupt comes on the hart that is just about to go to sleep.
+TEST_SECONDS(no_alarm_is_slept_through, 60)
+{
+    sigset_t mask, none;
+    sigemptyset(&none);
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGALRM);
+    sigprocmask(SIG_BLOCK, &mask, NULL);
+    signal(SIGALRM, on_alarm);
+    int64_t end = now_ns(CLOCK_MONOTONIC) + 4000000000;
+    int rounds;
+    for (rounds = 0; now_ns(CLOCK_MONOTONIC) < end; rounds++) {
+        arm(0, 0, 1 + rounds % 150);
+        CHECK_ERRNO(sigsuspend(&none), EINTR);
+        CHECK_EQ(count, rounds + 1);
+    }
+    CHECK(rounds > 100);
 }
 
 TEST(virtual_and_profiling_timers)
