@@ -37,11 +37,11 @@ struct snapshot {
 
 static char thread_state_letter(const struct thread *t)
 {
+    if (t->signal.stopped && t->process->group_stop)
+        return 'T';
     switch (t->state) {
     case THREAD_RUNNABLE:
         return 'R';
-    case THREAD_STOPPED:
-        return 'T';
     case THREAD_DEAD:
         return 'X';
     default:
@@ -139,7 +139,8 @@ static void collect_memory(struct snapshot *s, struct process *p)
 static void collect_tree(struct snapshot *s, struct process *p)
 {
     spin_lock(&process_tree_lock);
-    s->parent = p->parent ? p->parent->pid : 0;
+    // The parent of one that was waited for may be gone.
+    s->parent = p->state != PROCESS_DEAD && p->parent ? p->parent->pid : 0;
     s->group = p->group;
     s->session = p->session;
     s->tty_group = -1;

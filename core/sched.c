@@ -145,9 +145,10 @@ void run_queue_finish_switch(void)
     struct thread *prev = rq->previous;
     bool dead = prev->state == THREAD_DEAD;
     bool misplaced = prev->state == THREAD_RUNNABLE && !prev->sched.queued && prev != rq->idle;
-    spin_unlock(&rq->lock);
     if (unlikely(misplaced))
-        sched_place_thread(prev);
+        sched_place_thread(rq, prev);
+    else
+        spin_unlock(&rq->lock);
     if (unlikely(dead))
         thread_put(prev);
 }

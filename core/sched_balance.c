@@ -110,16 +110,31 @@ void sched_push(struct run_queue *rq, uint64_t now)
         run_queue_notify(to->cpu);
 }
 
-void sched_place_thread(struct thread *t)
+struct run_queue *sched_move(struct run_queue *rq, struct thread *t, bool credit)
 {
+    spin_assert_held(&rq->lock);
+    sched_queue_leave(&rq->queue, &t->sched);
+    t->sched.moving = true;
+    // Between the locks only sched_params.c may find `t`: look at the affinity again.
     cpu_t cpu = sched_select_cpu(t);
-    sched_queue_leave(&run_queues[t->sched.cpu].queue, &t->sched);
-    struct run_queue *rq = &run_queues[cpu];
-    spin_lock(&rq->lock);
-    atomic_store(&t->sched.cpu, cpu);
-    sched_queue_place(&rq->queue, &t->sched, false);
+    while (cpu != rq->cpu) {
+        atomic_store(&t->sched.cpu, cpu);
+        spin_unlock(&rq->lock);
+        rq = &run_queues[cpu];
+        spin_lock(&rq->lock);
+        if (unlikely(!(t->sched.affinity & BIT(cpu))))
+            cpu = sched_select_cpu(t);
+    }
+    t->sched.moving = false;
+    sched_queue_place(&rq->queue, &t->sched, credit);
+    return rq;
+}
+
+void sched_place_thread(struct run_queue *rq, struct thread *t)
+{
+    rq = sched_move(rq, t, false);
     bool notify = run_queue_add(rq, t);
     spin_unlock(&rq->lock);
     if (notify)
-        run_queue_notify(cpu);
+        run_queue_notify(rq->cpu);
 }

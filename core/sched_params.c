@@ -54,7 +54,8 @@ static bool sched_change_priority(struct run_queue *rq, struct thread *t, bool q
     bool was_rt = sched_entity_is_rt(&t->sched);
     t->sched.rt_priority = MAX(t->sched.set_priority, t->sched.boost);
     t->sched.slice_left_ns = 0;
-    if (was_rt && !sched_entity_is_rt(&t->sched)) { // its virtual time stood still meanwhile
+    // Its virtual time stood still meanwhile.
+    if (was_rt && !sched_entity_is_rt(&t->sched) && !t->sched.moving) {
         sched_queue_leave(&rq->queue, &t->sched);
         sched_queue_place(&rq->queue, &t->sched, false);
     }
@@ -122,9 +123,10 @@ int sched_set_affinity(struct thread *t, uint64_t mask)
     bool runs = must_move && rq->current == t;
     if (runs)
         atomic_fetch_or(&t->arch.work, THREAD_WORK_RESCHED);
-    spin_unlock(&rq->lock);
     if (waits) // runnable and on no queue: ours
-        sched_place_thread(t);
+        sched_place_thread(rq, t);
+    else
+        spin_unlock(&rq->lock);
     if (runs && rq->cpu != hart_self()->cpu)
         run_queue_notify(rq->cpu);
     irq_restore(flags);

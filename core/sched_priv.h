@@ -66,8 +66,11 @@ cpu_t sched_select_cpu(const struct thread *t);
 bool sched_pull(struct run_queue *rq);
 // The own queue is locked: give a waiting thread to a hart with clearly less to do.
 void sched_push(struct run_queue *rq, uint64_t now);
-// Put a runnable thread that is on no queue and no hart to a queue that its affinity allows.
-void sched_place_thread(struct thread *t);
+// `t` is runnable, on no queue and no hart, and belongs to `rq`, locked: make it belong to the best
+// queue that its affinity allows, which is returned locked instead. With credit as a sleeper.
+struct run_queue *sched_move(struct run_queue *rq, struct thread *t, bool credit);
+// The same, and queue it; unlocks.
+void sched_place_thread(struct run_queue *rq, struct thread *t);
 
 void sched_start_load(void); // sched_init.c: begin to sample the load
 

@@ -19,7 +19,9 @@ static void report_stop(struct process *p)
 {
     spin_lock(&process_tree_lock);
     irq_flags_t flags = spin_lock_irqsave(&p->signal_lock);
-    bool stopped = p->group_stop && p->nr_stopped == p->nr_threads;
+    // A process that is ending doesn't stop any more; without a thread its parent may be gone.
+    bool stopped = p->group_stop && !p->group_exit && !p->exec_thread && p->nr_threads > 0 &&
+                   p->nr_stopped == p->nr_threads;
     spin_unlock_irqrestore(&p->signal_lock, flags);
     if (stopped && !p->stopped) {
         p->stopped = true;
@@ -39,10 +41,11 @@ static void report_continue(struct process *p)
 }
 
 // signal_lock held on entry, dropped here. Sleep until SIGCONT or the end.
-static void stop_here(struct process *p, irq_flags_t flags)
+static void stop_here(struct thread *t, struct process *p, irq_flags_t flags)
 {
     uint32_t round = p->stop_round;
     p->nr_stopped++;
+    t->signal.stopped = true;
     bool last = p->nr_stopped == p->nr_threads;
     spin_unlock_irqrestore(&p->signal_lock, flags);
     if (last)
@@ -53,6 +56,7 @@ static void stop_here(struct process *p, irq_flags_t flags)
     flags = spin_lock_irqsave(&p->signal_lock);
     if (p->group_stop && p->stop_round == round)
         p->nr_stopped--; // we leave to die
+    t->signal.stopped = false;
     spin_unlock_irqrestore(&p->signal_lock, flags);
 }
 
@@ -103,7 +107,7 @@ static bool handle_state(struct thread *t, struct process *p, irq_flags_t flags)
         return true;
     }
     if (p->group_stop) {
-        stop_here(p, flags);
+        stop_here(t, p, flags);
         return true;
     }
     return false;

@@ -324,8 +324,9 @@ void thread_start(struct thread *t)
     struct run_queue *rq = run_queue_self();
     t->state = THREAD_RUNNABLE;
     t->sched.cpu = rq->cpu;
+    spin_lock(&rq->lock);
     t->sched.vruntime = rq->queue.min_vruntime;
-    sched_place_thread(t);
+    sched_place_thread(rq, t);
     irq_restore(flags);
 }
 

@@ -23,6 +23,7 @@ struct sched_entity {         // guarded by the lock of the run queue it is on (
     cpu_t cpu;                                 // whose queue it is on, runs on, or ran on last
     uint64_t affinity;                         // bit per cpu
     bool queued;                               // in a queue; the running thread isn't
+    bool moving;                               // between two queues: vruntime is relative
     bool yielding;                             // goes to the tail although its slice isn't used up
     bool reset_on_fork;                        // SCHED_RESET_ON_FORK
     uint64_t ticked_user_ns, ticked_system_ns; // run time at the last tick
@@ -43,9 +44,6 @@ void sched_yield_self(void);
 void sched_relax(void);
 // Called on the way to user mode for THREAD_WORK_RESCHED.
 void sched_preempt(void);
-// Park until continued (job control): core/signal.c. Returns when sched_continue() was called.
-void sched_stop_self(void);
-void sched_continue(struct thread *t);
 // Kick a thread that runs or will run in user mode so that it looks at its work bits.
 void sched_kick(struct thread *t);
 

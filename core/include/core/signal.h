@@ -25,6 +25,7 @@ struct signal_queue { // pending signals; standard ones at most once, real-time 
 struct signal_thread { // under process->signal_lock, but mask is written by the thread alone
     sigmask_t mask, saved_mask;
     bool restore_mask;
+    bool stopped; // stands in the stop of its group; others read it as a hint
     struct signal_queue queue;
     vaddr_t alt_base;
     size_t alt_size;

@@ -25,7 +25,7 @@
 struct process;
 struct sem_undo_list;
 
-enum thread_state { THREAD_RUNNABLE, THREAD_PARKED, THREAD_STOPPED, THREAD_DEAD };
+enum thread_state { THREAD_RUNNABLE, THREAD_PARKED, THREAD_DEAD };
 
 #define THREAD_NAME_SIZE 16 // TASK_COMM_LEN
 

@@ -2,6 +2,7 @@
 // Life and death of processes: fork, vfork, clone, exec in all its forms and errors, wait in all
 // its forms, orphans, credentials.
 #include "ktap.h"
+#include <pthread.h>
 #include <sched.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -111,6 +112,74 @@ TEST(waitid_tells_kill_stop_continue)
     CHECK_EQ(waitid(P_PID, pid, &info, WEXITED), 0);
     CHECK_EQ(info.si_code, CLD_KILLED);
     CHECK_EQ(info.si_status, SIGKILL);
+}
+
+// The letter in /proc/PID/stat.
+static char state_of(pid_t pid)
+{
+    char path[40], line[200] = "";
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY);
+    CHECK(fd >= 0);
+    CHECK(read(fd, line, sizeof(line) - 1) > 0);
+    close(fd);
+    const char *end = strrchr(line, ')');
+    CHECK(end);
+    return end[2];
+}
+
+static void *pause_for_ever(void *unused)
+{
+    for (;;)
+        pause();
+    return unused;
+}
+
+// A child with threads that stand still.
+static pid_t fork_threads(int nr)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        pthread_t thread;
+        while (--nr > 0)
+            if (pthread_create(&thread, NULL, pause_for_ever, NULL) != 0)
+                _exit(1);
+        pause_for_ever(NULL);
+    }
+    CHECK(pid > 0);
+    return pid;
+}
+
+TEST(stopped_processes_are_shown_so)
+{
+    int status;
+    pid_t pid = fork_threads(2);
+    CHECK_EQ(kill(pid, SIGSTOP), 0);
+    CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
+    CHECK(WIFSTOPPED(status));
+    CHECK_EQ(state_of(pid), 'T');
+    CHECK_EQ(kill(pid, SIGCONT), 0);
+    CHECK_EQ(waitpid(pid, &status, WCONTINUED), pid);
+    for (int i = 0; i < 1000 && state_of(pid) != 'S'; i++)
+        sleep_ms(2);
+    CHECK_EQ(state_of(pid), 'S');
+    CHECK_EQ(kill(pid, SIGKILL), 0);
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+}
+
+TEST(who_is_killed_while_stopped_does_not_stop_again)
+{
+    int status;
+    for (int i = 0; i < 30; i++) {
+        pid_t pid = fork_threads(4);
+        sleep_ms(i % 3);
+        CHECK_EQ(kill(pid, SIGSTOP), 0);
+        CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
+        CHECK(WIFSTOPPED(status));
+        CHECK_EQ(kill(pid, SIGKILL), 0);
+        CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
+        CHECK(WIFSIGNALED(status));
+    }
 }
 
 TEST(wait_by_process_group)
