@@ -94,11 +94,13 @@ static void enter_map(struct process *p, struct thread *t, struct vm_map *map)
 
 static void reset_signals(struct process *p, struct thread *t, struct unshared *u)
 {
+    spin_lock(&process_tree_lock); // our children look at the actions under this one alone
     irq_flags_t flags = spin_lock_irqsave(&p->signal_lock);
     struct signal_actions *old = p->actions;
     if (u->actions)
         p->actions = u->actions;
     spin_unlock_irqrestore(&p->signal_lock, flags);
+    spin_unlock(&process_tree_lock);
     if (u->actions)
         signal_actions_put(old);
     signal_actions_reset(p->actions);

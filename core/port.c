@@ -61,6 +61,11 @@ void port_user_exception(struct trap_frame *frame)
     case SCAUSE_BREAKPOINT:
         signal_force_self(SIGTRAP, TRAP_BRKPT, frame->pc);
         break;
+    case SCAUSE_FETCH_ACCESS: // mapped, but the machine refuses: no fault handling will help
+    case SCAUSE_LOAD_ACCESS:
+    case SCAUSE_STORE_ACCESS:
+        signal_force_self(SIGSEGV, SEGV_ACCERR, frame->badaddr);
+        break;
     case SCAUSE_FETCH_MISALIGNED:
     case SCAUSE_LOAD_MISALIGNED:
     case SCAUSE_STORE_MISALIGNED:

@@ -48,6 +48,7 @@ _start:
 
 boot_entry:
     csrw sie, zero
+    fence.i                         // what was at these addresses before may be in the cache
     rdtime s2
     mv s0, a0
     mv s1, a1
@@ -117,6 +118,7 @@ boot_entry:
     .global hart_secondary_entry
 hart_secondary_entry:
     csrw sie, zero
+    fence.i
     mv s1, a1
     lla t0, kernel_satp
     ld s3, (t0)

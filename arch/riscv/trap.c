@@ -40,20 +40,12 @@ static bool trap_is_page_fault(uint64_t cause)
            cause == SCAUSE_STORE_PAGE_FAULT;
 }
 
-static bool trap_is_access_fault(uint64_t cause)
-{
-    return cause == SCAUSE_FETCH_ACCESS || cause == SCAUSE_LOAD_ACCESS ||
-           cause == SCAUSE_STORE_ACCESS;
-}
-
 static enum vm_access trap_access(uint64_t cause)
 {
     switch (cause) {
     case SCAUSE_FETCH_PAGE_FAULT:
-    case SCAUSE_FETCH_ACCESS:
         return VM_ACCESS_EXEC;
     case SCAUSE_STORE_PAGE_FAULT:
-    case SCAUSE_STORE_ACCESS:
         return VM_ACCESS_WRITE;
     default:
         return VM_ACCESS_READ;
@@ -90,7 +82,7 @@ void trap_user(struct trap_frame *frame)
         return;
     }
     irq_enable();
-    if (trap_is_page_fault(cause) || trap_is_access_fault(cause)) {
+    if (trap_is_page_fault(cause)) {
         hart_self()->nr_page_faults++;
         port_user_fault(frame, frame->badaddr, trap_access(cause));
     } else if (cause != SCAUSE_ILLEGAL || !fpu_handle_illegal(frame)) {
