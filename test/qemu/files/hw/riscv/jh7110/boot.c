@@ -7,12 +7,13 @@
  *   -bios fw_dynamic.bin -kernel u-boot.bin -dtb U-BOOT'S
  *       the same with U-Boot in the kernel's place.
  *   -drive if=sd,index=1,file=sd.img,format=raw
- *       without -bios: as the board with its switches at "SD card" (spl.c), the SPL in on-chip memory.
+ *       without -bios: as the board with its switches at "SD card", the SPL in on-chip memory (spl.c).
  *
- * All harts start in a small ROM at the place of the board's, which hands over a0 = hart, a1 = device
- * tree, a2 = OpenSBI's fw_dynamic_info. Into the tree go the size of the memory and the place of the
- * initrd, as U-Boot does it on the board; the words of -append; and a seed for random numbers, as QEMU
- * gives it on its other boards and Debian's U-Boot does not: from a card there is none.
+ * All harts start in a small ROM at the place of the board's, which hands over a0 = hart, a1 =
+ * device tree, a2 = OpenSBI's fw_dynamic_info. Into the tree go the size of the memory and the
+ * place of the initrd, as U-Boot does it on the board; the words of -append; and a seed for random
+ * numbers, as QEMU gives it on its other boards and Debian's U-Boot does not: from a card there is
+ * none.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -72,7 +73,7 @@ static void load_rom(uint64_t start, uint64_t fdt, uint64_t next, uint32_t boot_
         0x0202b583, /* ld    a1, 32(t0) */
         0x0182b283, /* ld    t0, 24(t0) */
         0x00028067, /* jr    t0 */
-        start, start >> 32, fdt, fdt >> 32,
+        start,      start >> 32, fdt, fdt >> 32,
     };
     struct fw_dynamic_info info = {
         .magic = cpu_to_le64(FW_DYNAMIC_INFO_MAGIC_VALUE),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The harts: an S7 (rv64imac_zba_zbb, M and U only, no MMU) and four U74 (rv64imafdc_zba_zbb, Sv39).
- * From QEMU's E51 and U54, which are their elders, by what differs:
+ * The harts: an S7 (rv64imac_zba_zbb, M and U only, no MMU) and four U74 (rv64imafdc_zba_zbb,
+ * Sv39). From QEMU's E51 and U54, which are their elders, by what differs:
  *
  * - privileged specification 1.11, so menvcfg and senvcfg don't exist; no Sstc; `time` traps as the
  *   machine gives no clock to the hart (rdtime off);
@@ -9,7 +9,8 @@
  * - no bits of satp.ASID hold (two boards' logs; -global riscv-cpu.x-asid-bits=N to try more);
  * - 8 PMP entries of 4 KiB grain and 34 address bits, 2 event counters (OpenSBI's own report on a
  *   board, in public boot logs; mvendorid, marchid and mimpid as in /proc/cpuinfo there);
- * - a misaligned load or store traps, and OpenSBI emulates it (x_misaligned_traps, a patch of ours);
+ * - a misaligned load or store traps, and OpenSBI emulates it (x_misaligned_traps, a patch of
+ * ours);
  * - the chicken-bit registers 0x7c0 and 0x7c1 of SiFive's cores, which SPL and OpenSBI write.
  *
  * QEMU's table of CSR operations is one for the whole process: right while one machine is in it.

@@ -2,24 +2,25 @@
 /*
  * Clock and reset generators (SYSCRG, STGCRG, AONCRG, ISPCRG, VOUTCRG).
  *
- * Register n is clock n: bit 31 opens its gate, bits 29:24 choose the parent, bits 23:0 divide. After
- * the clocks come words with a bit for each reset, 1 while it is asserted, and after these as many
- * read-only words that say which resets are released (Linux's clk-starfive-jh71x0.c and
+ * Register n is clock n: bit 31 opens its gate, bits 29:24 choose the parent, bits 23:0 divide.
+ * After the clocks come words with a bit for each reset, 1 while it is asserted, and after these as
+ * many read-only words that say which resets are released (Linux's clk-starfive-jh71x0.c and
  * reset-starfive-jh71x0.c; the numbers of clocks and resets are those of the device tree bindings).
  * Nothing here takes time: the status follows at once.
  *
- * Lines out: "clock" n is high while the gate of clock n is open, "reset" n while reset n is asserted.
- * gate.c makes devices depend on them. Parents and dividers are only kept, for drivers to read back.
+ * Lines out: "clock" n is high while the gate of clock n is open, "reset" n while reset n is
+ * asserted. gate.c makes devices depend on them. Parents and dividers are only kept, for drivers to
+ * read back.
  *
- * What is open when the harts start: the buses, the harts, UART0 and what Debian's SPL and U-Boot use
- * without opening it. All else is closed and held in reset, so that a driver must open what it needs;
- * stricter than the board may be, and no manual was at hand that lists its values.
- * On top of that comes what ran before. The boot ROM has left the hosts of eMMC and card out of reset,
- * as SPL and U-Boot never release them. Property "after-firmware", for a kernel that starts without
- * SPL and U-Boot: these two are in reset, so that a driver has to release them, the roots of the clocks
- * are at the PLLs, the clock of I2C5 is on and its reset asserted. The last is how U-Boot leaves it (its
- * driver asserts it when it hands over; seen here). OpenSBI, which switches the board off through I2C5,
- * doesn't release it: only a kernel that does can power off.
+ * What is open when the harts start: the buses, the harts, UART0 and what Debian's SPL and U-Boot
+ * use without opening it. All else is closed and held in reset, so that a driver must open what it
+ * needs; stricter than the board may be, and no manual was at hand that lists its values. On top of
+ * that comes what ran before. The boot ROM has left the hosts of eMMC and card out of reset, as SPL
+ * and U-Boot never release them. Property "after-firmware", for a kernel that starts without SPL
+ * and U-Boot: these two are in reset, so that a driver has to release them, the roots of the clocks
+ * are at the PLLs, the clock of I2C5 is on and its reset asserted. The last is how U-Boot leaves it
+ * (its driver asserts it when it hands over; seen here). OpenSBI, which switches the board off
+ * through I2C5, doesn't release it: only a kernel that does can power off.
  */
 #include "qemu/osdep.h"
 #include "hw/irq.h"
@@ -42,44 +43,62 @@ struct crg_model {
     uint32_t asserted[RESETS_MAX / 32];
     const struct crg_value *values; /* of clocks that don't start as 0; ends with value 0 */
     const struct crg_value *firmware_values; /* the same, as U-Boot leaves them */
-    uint8_t rom_released[2]; /* resets that the boot ROM released; 0 is none */
+    uint8_t rom_released[2];                 /* resets that the boot ROM released; 0 is none */
 };
 
-/* 24 MHz in; PLL0 1000, PLL1 1066, PLL2 1188 MHz as storage.c presets them. */
+/* 24 MHz in; PLL0 1000, PLL1 1068, PLL2 1188 MHz as storage.c presets them. */
 static const struct crg_value sys_values[] = {
-    {1, 1},                /* cpu_core; its root is the oscillator */
-    {2, 2},                /* cpu_bus */
-    {4, 2},                /* perh_root */
-    {6, 3},                /* nocstg_bus */
-    {7, 3},                /* axi_cfg0: 396 MHz */
-    {8, 2},                /* stg_axiahb: 198 MHz */
-    {9, GATE},             /* ahb0 */
-    {10, GATE},            /* ahb1 */
-    {11, 4},               /* apb_bus: 49.5 MHz */
-    {12, GATE},            /* apb0 */
-    {13, 2},  {14, 2},  {15, 2},                               /* PLLs / 2 */
-    {20, 2},               /* isp_2x */
-    {21, 2},               /* isp_axi */
-    {25, GATE}, {26, GATE}, {27, GATE}, {28, GATE}, {29, GATE}, /* harts */
-    {31, 6},               /* rtc_toggle: the 4 MHz of the timer */
-    {38, GATE}, {39, GATE},                                    /* interconnect */
-    {40, 2}, {41, 2}, {42, 2},
-    {43, PARENT(1)},       /* ddr_bus */
-    {44, GATE},            /* ddr_axi */
-    {53, GATE}, {56, GATE}, {57, GATE},                        /* interconnect */
-    {81, GATE}, {82, GATE}, {83, GATE},
-    {89, 10},              /* qspi_ref_src */
-    {93, 2},  {94, 2},     /* sdio0_sdcard, sdio1_sdcard */
-    {95, 8},               /* usb_125m */
-    {96, GATE},            /* interconnect */
-    {99, 2},               /* gmac_src */
-    {100, 8},              /* gmac1_gtxclk: 125 MHz */
-    {101, 2}, {102, 10},
-    {106, GATE},           /* gmac1_tx, which U-Boot doesn't open */
-    {108, 8}, {109, 10}, {110, 31},
-    {112, GATE},           /* pin controller */
-    {130, 24},             /* temp_core */
-    {145, GATE}, {146, GATE},                                  /* uart0: apb, core */
+    {1, 1},           /* cpu_core; its root is the oscillator */
+    {2, 2},           /* cpu_bus */
+    {4, 2},           /* perh_root */
+    {6, 3},           /* nocstg_bus */
+    {7, 3},           /* axi_cfg0: 396 MHz */
+    {8, 2},           /* stg_axiahb: 198 MHz */
+    {9, GATE},        /* ahb0 */
+    {10, GATE},       /* ahb1 */
+    {11, 4},          /* apb_bus: 49.5 MHz */
+    {12, GATE},       /* apb0 */
+    {13, 2},          /* pll0_div2 */
+    {14, 2},          /* pll1_div2 */
+    {15, 2},          /* pll2_div2 */
+    {20, 2},          /* isp_2x */
+    {21, 2},          /* isp_axi */
+    {25, GATE},       /* hart 0 */
+    {26, GATE},       /* hart 1 */
+    {27, GATE},       /* hart 2 */
+    {28, GATE},       /* hart 3 */
+    {29, GATE},       /* hart 4 */
+    {31, 6},          /* rtc_toggle: the 4 MHz of the timer */
+    {38, GATE},       /* noc_bus_cpu_axi */
+    {39, GATE},       /* noc_bus_axicfg0_axi */
+    {40, 2},          /* osc_div2 */
+    {41, 2},          /* pll1_div4 */
+    {42, 2},          /* pll1_div8 */
+    {43, PARENT(1)},  /* ddr_bus */
+    {44, GATE},       /* ddr_axi */
+    {53, GATE},       /* noc_bus_isp_axi */
+    {56, GATE},       /* axi_cfg1_main */
+    {57, GATE},       /* axi_cfg1_ahb */
+    {81, GATE},       /* axi_cfg0_main_div */
+    {82, GATE},       /* axi_cfg0_main */
+    {83, GATE},       /* axi_cfg0_hifi4 */
+    {89, 10},         /* qspi_ref_src */
+    {93, 2},          /* sdio0_sdcard */
+    {94, 2},          /* sdio1_sdcard */
+    {95, 8},          /* usb_125m */
+    {96, GATE},       /* noc_bus_stg_axi */
+    {99, 2},          /* gmac_src */
+    {100, 8},         /* gmac1_gtxclk: 125 MHz */
+    {101, 2},         /* gmac1_rmii_rtx */
+    {102, 10},        /* gmac1_ptp */
+    {106, GATE},      /* gmac1_tx, which U-Boot doesn't open */
+    {108, 8},         /* gmac0_gtxclk */
+    {109, 10},        /* gmac0_ptp */
+    {110, 31},        /* gmac_phy */
+    {112, GATE},      /* iomux_apb, which SPL doesn't open */
+    {130, 24},        /* temp_core */
+    {145, GATE},      /* uart0_apb */
+    {146, GATE},      /* uart0_core */
     {0, 0},
 };
 
@@ -106,8 +125,13 @@ static const struct crg_value none[] = {{0, 0}};
 
 /* Resets held: from QSPI (61) on, which are peripherals, but for UART0 (83, 84). */
 static const struct crg_model models[] = {
-    {"sys", 190, 126, {0, 0xe0000000, 0xffffffff & ~(3u << 19), 0x3fffffff}, sys_values,
-     sys_values_of_firmware, {SDIO0_RESET, SDIO1_RESET}},
+    {"sys",
+     190,
+     126,
+     {0, 0xe0000000, 0xffffffff & ~(3u << 19), 0x3fffffff},
+     sys_values,
+     sys_values_of_firmware,
+     {SDIO0_RESET, SDIO1_RESET}},
     {"stg", 29, 23, {0x7fffff}, none, none},
     {"aon", 14, 8, {0x03}, aon_values, none},
     {"isp", 14, 12, {0xfff}, none, none},

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Synopsys DesignWare Ethernet QoS 5.20 with one queue and one DMA channel, and behind it a PHY at
- * MDIO address 0 that looks like the board's YT8531: its link is always up, 1000 Mbit/s, full duplex
- * (register names as in Linux's stmmac and U-Boot's dwc_eth_qos, public drivers; Motorcomm's data sheet).
+ * MDIO address 0 that looks like the board's YT8531: its link is always up, 1000 Mbit/s, full
+ * duplex (register names as in Linux's stmmac and U-Boot's dwc_eth_qos, public drivers; Motorcomm's
+ * data sheet).
  *
- * Frames go through rings of 16-byte descriptors in memory below 4 GiB. The ownership bit says whether
- * one is the device's; the tail registers only ask it to look. Sending happens at once. A frame waits in
- * QEMU's queue while there is no descriptor for it.
- * Left out: more queues, time stamps, TSO, MMC counters, hashes of multicast addresses (all multicast
- * passes where a hash would be asked), and what the RGMII delays would break.
+ * Frames go through rings of 16-byte descriptors in memory below 4 GiB. The ownership bit says
+ * whether one is the device's; the tail registers only ask it to look. Sending happens at once. A
+ * frame waits in QEMU's queue while there is no descriptor for it. Left out: more queues, time
+ * stamps, TSO, MMC counters, hashes of multicast addresses (all multicast passes where a hash would
+ * be asked), and what the RGMII delays would break.
  */
 #include "qemu/osdep.h"
 #include "hw/irq.h"
@@ -89,8 +90,15 @@ enum {
 #define RING_MAX 1024
 #define FCS_SIZE 4
 
-enum { PHY_CONTROL = 0, PHY_STATUS = 1, PHY_ID1 = 2, PHY_ID2 = 3, PHY_SPECIFIC = 0x11, PHY_PAGE = 0x1e,
-       PHY_PAGED = 0x1f };
+enum {
+    PHY_CONTROL = 0,
+    PHY_STATUS = 1,
+    PHY_ID1 = 2,
+    PHY_ID2 = 3,
+    PHY_SPECIFIC = 0x11,
+    PHY_PAGE = 0x1e,
+    PHY_PAGED = 0x1f
+};
 
 OBJECT_DECLARE_SIMPLE_TYPE(DwMac, DWMAC)
 
@@ -254,7 +262,8 @@ static bool deliver(DwMac *s, const uint8_t *frame, uint32_t size)
     uint32_t room = extract32(*reg(s, RX_CONTROL), 1, 14), done = 0, desc[4];
 
     while (done < size) {
-        uint32_t at = *reg(s, RX_CURRENT), n = MIN(room, size - done), first = done ? 0 : DESC_FIRST;
+        uint32_t at = *reg(s, RX_CURRENT), n = MIN(room, size - done),
+                 first = done ? 0 : DESC_FIRST;
 
         if (!n || !read_descriptor(at, desc) || !(desc[3] & DESC_OWN)) {
             report(s, STATUS_RX_NO_DESC);
@@ -333,8 +342,9 @@ static void reset_registers(DwMac *s)
 
     memset(s->reg, 0, sizeof(s->reg));
     *reg(s, VERSION) = 0x4152;
-    *reg(s, FEATURE0) = 1 << 0 | 1 << 1 | 1 << 14; /* 10, 100 and 1000 Mbit/s; checksums of what is sent */
-    *reg(s, FEATURE0 + 4) = 5 | 5 << 6;            /* FIFOs of 4 KiB; 32-bit addresses */
+    *reg(s, FEATURE0) =
+        1 << 0 | 1 << 1 | 1 << 14;      /* 10, 100 and 1000 Mbit/s; checksums of what is sent */
+    *reg(s, FEATURE0 + 4) = 5 | 5 << 6; /* FIFOs of 4 KiB; 32-bit addresses */
     *reg(s, ADDRESS0_HIGH) = ADDRESS_ENABLE | lduw_le_p(mac + 4);
     *reg(s, ADDRESS0_HIGH + 4) = ldl_le_p(mac);
     qemu_set_irq(s->irq, 0);
@@ -418,8 +428,16 @@ static NetClientInfo net_client = {
 static void mac_reset(DeviceState *dev)
 {
     static const uint16_t phy[32] = {
-        [PHY_CONTROL] = 0x1140, [PHY_STATUS] = 0x796d, [PHY_ID1] = 0x4f51, [PHY_ID2] = 0xe91b,
-        [4] = 0x01e1, [5] = 0xcde1, [6] = 0x000f, [9] = 0x0300, [10] = 0x3c00, [15] = 0x3000,
+        [PHY_CONTROL] = 0x1140,
+        [PHY_STATUS] = 0x796d,
+        [PHY_ID1] = 0x4f51,
+        [PHY_ID2] = 0xe91b,
+        [4] = 0x01e1,
+        [5] = 0xcde1,
+        [6] = 0x000f,
+        [9] = 0x0300,
+        [10] = 0x3c00,
+        [15] = 0x3000,
         [PHY_SPECIFIC] = 0xac00, /* 1000 Mbit/s, full duplex, link up */
     };
     DwMac *s = DWMAC(dev);
@@ -440,7 +458,8 @@ static void mac_realize(DeviceState *dev, Error **errp)
     sysbus_init_mmio(SYS_BUS_DEVICE(dev), &s->mmio);
     sysbus_init_irq(SYS_BUS_DEVICE(dev), &s->irq);
     qemu_macaddr_default_if_unset(&s->conf.macaddr);
-    s->nic = qemu_new_nic(&net_client, &s->conf, TYPE_DWMAC, dev->id, &dev->mem_reentrancy_guard, s);
+    s->nic =
+        qemu_new_nic(&net_client, &s->conf, TYPE_DWMAC, dev->id, &dev->mem_reentrancy_guard, s);
     qemu_format_nic_info_str(qemu_get_queue(s->nic), s->conf.macaddr.a);
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the factory wrote into the board's EEPROM (24C04, I2C5 at 0x50; its lower half is here). From
- * it SPL learns the size of the memory, U-Boot which board it is and the Ethernet addresses.
+ * What the factory wrote into the board's EEPROM (24C04, I2C5 at 0x50; its lower half is here).
+ * From it SPL learns the size of the memory, U-Boot which board it is and the Ethernet addresses.
  *
- * The format is StarFive's, as U-Boot's board/starfive/visionfive2/visionfive2-i2c-eeprom.c reads it
- * and its command "mac initialize" writes it: a header, atom 1 (who made it, serial number) and atom 4
- * (board revision, addresses), both with a CRC-16; all little-endian. The serial number reads
- * product "VF7110B1" (B: board 1.3B), year and week, "D" with the memory in GiB and "E" with the
- * eMMC's size (0: none), number.
+ * The format is StarFive's, as U-Boot's board/starfive/visionfive2/visionfive2-i2c-eeprom.c reads
+ * it and its command "mac initialize" writes it: a header, atom 1 (who made it, serial number) and
+ * atom 4 (board revision, addresses), both with a CRC-16; all little-endian. The serial number
+ * reads product "VF7110B1" (B: board 1.3B), year and week, "D" with the memory in GiB and "E" with
+ * the eMMC's size (0: none), number.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"

@@ -3,11 +3,11 @@
  * Makes a device live only while it has clocks and is not in reset.
  *
  * A gate stands between a device and the board. Lines in: up to 4 "clock" (high: it runs) and up to
- * 4 "reset" (high: asserted) from the clock and reset generators, and "device-irq" from the device. Lines
- * out: "irq" to the interrupt controller, "running" for a device that must know.
- * Without a clock, or in reset, a region over the device's registers answers instead: reads give 0,
- * writes are lost, the first access says so on stderr, and its interrupt is low. Asserting a reset
- * resets the device. On the board such an access may hang the bus; here the driver goes on, and fails.
+ * 4 "reset" (high: asserted) from the clock and reset generators, and "device-irq" from the device.
+ * Lines out: "irq" to the interrupt controller, "running" for a device that must know. Without a
+ * clock, or in reset, a region over the device's registers answers instead: reads give 0, writes
+ * are lost, the first access says so on stderr, and its interrupt is low. Asserting a reset resets
+ * the device. On the board such an access may hang the bus; here the driver goes on, and fails.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -81,8 +81,9 @@ static void complain(Jh7110Gate *s, const char *what, hwaddr offset)
     if (!s->complained) {
         s->complained = true;
         warn_report("visionfive2: %s: %s at +0x%" HWADDR_PRIx " while %s (clocks %x, resets %x)",
-                    s->name, what, offset, s->resets ? "it is held in reset" : "a clock of it is off",
-                    s->clocks, s->resets);
+                    s->name, what, offset,
+                    s->resets ? "it is held in reset" : "a clock of it is off", s->clocks,
+                    s->resets);
     }
 }
 
@@ -116,8 +117,7 @@ DeviceState *jh7110_gate_create(const char *name, DeviceState *target, hwaddr ba
     s->target = target;
     qdev_realize_and_unref(dev, NULL, &error_fatal);
     sysbus_mmio_map(bus_device, 0, base);
-    memory_region_init_io(&s->dead, OBJECT(dev), &dead_ops, s, dead_name,
-                          memory_region_size(live));
+    memory_region_init_io(&s->dead, OBJECT(dev), &dead_ops, s, dead_name, memory_region_size(live));
     memory_region_add_subregion_overlap(get_system_memory(), base, &s->dead, 1);
     if (irq) {
         qdev_connect_gpio_out_named(dev, "irq", 0, irq);

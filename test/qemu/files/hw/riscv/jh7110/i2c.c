@@ -3,9 +3,9 @@
  * Synopsys DW_apb_i2c as a master with 7-bit addresses (DesignWare DW_apb_i2c databook).
  *
  * A write to DATA_CMD is one byte to send, or with bit 8 one to receive; bit 9 ends it with a stop,
- * bit 10 begins it with a new start. The bus takes no time, so that the transmit FIFO is always empty;
- * received bytes wait in a FIFO of 16, and one too many is lost and noted (RX_OVER). When nobody
- * answers, the transfer is aborted: the rest of it is thrown away until CLR_TX_ABRT is read.
+ * bit 10 begins it with a new start. The bus takes no time, so that the transmit FIFO is always
+ * empty; received bytes wait in a FIFO of 16, and one too many is lost and noted (RX_OVER). When
+ * nobody answers, the transfer is aborted: the rest of it is thrown away until CLR_TX_ABRT is read.
  * Without a stop the bus stays claimed, as on the board. Slave mode and SMBus are left out.
  */
 #include "qemu/osdep.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The twin of VisionFive 2: what its files share. visionfive2.c puts the board together and boot.c
- * starts it; each other file is one device that QEMU has not. Register numbers come from the board's
- * device tree (Debian's linux-image), from the register use of Linux's, U-Boot's and OpenSBI's public
- * drivers and from Synopsys's and SiFive's manuals; each file says which. No board was compared: what
- * passes here "passes on the twin".
+ * starts it; each other file is one device that QEMU has not. Register numbers come from the
+ * board's device tree (Debian's linux-image), from the register use of Linux's, U-Boot's and
+ * OpenSBI's public drivers and from Synopsys's and SiFive's manuals; each file says which. No board
+ * was compared: what passes here "passes on the twin".
  */
 #ifndef HW_RISCV_JH7110_H
 #define HW_RISCV_JH7110_H
@@ -17,19 +17,19 @@
 #include "target/riscv/cpu.h"
 
 /* Device types; what their lines and properties mean is said at the head of their files. */
-#define TYPE_JH7110_U74      RISCV_CPU_TYPE_NAME("sifive-u74")
-#define TYPE_JH7110_S7       RISCV_CPU_TYPE_NAME("sifive-s7")
-#define TYPE_JH7110_CRG      "jh7110-crg"
-#define TYPE_JH7110_GATE     "jh7110-gate"
-#define TYPE_JH7110_PINCTRL  "jh7110-pinctrl"
-#define TYPE_JH7110_PMU      "jh7110-pmu"
-#define TYPE_JH7110_STORAGE  "jh7110-storage"
+#define TYPE_JH7110_U74        RISCV_CPU_TYPE_NAME("sifive-u74")
+#define TYPE_JH7110_S7         RISCV_CPU_TYPE_NAME("sifive-s7")
+#define TYPE_JH7110_CRG        "jh7110-crg"
+#define TYPE_JH7110_GATE       "jh7110-gate"
+#define TYPE_JH7110_PINCTRL    "jh7110-pinctrl"
+#define TYPE_JH7110_PMU        "jh7110-pmu"
+#define TYPE_JH7110_STORAGE    "jh7110-storage"
 #define TYPE_JH7110_UNMODELLED "jh7110-unmodelled"
-#define TYPE_DW_APB_UART     "dw-apb-uart"
-#define TYPE_DW_I2C          "designware-i2c"
-#define TYPE_DW_MSHC         "dw-mshc"
-#define TYPE_DWMAC           "dwmac-5.20"
-#define TYPE_AXP15060        "axp15060"
+#define TYPE_DW_APB_UART       "dw-apb-uart"
+#define TYPE_DW_I2C            "designware-i2c"
+#define TYPE_DW_MSHC           "dw-mshc"
+#define TYPE_DWMAC             "dwmac-5.20"
+#define TYPE_AXP15060          "axp15060"
 
 /* A clock or reset of one of the controllers: number there, plus which controller it is. */
 enum {

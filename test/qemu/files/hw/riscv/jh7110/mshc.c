@@ -245,13 +245,13 @@ static bool move_buffer(DwMshc *s, uint32_t address, uint32_t size)
         MemTxResult result;
 
         if (s->writing) {
-            result = dma_memory_read(&address_space_memory, address, bytes, n,
-                                     MEMTXATTRS_UNSPECIFIED);
+            result =
+                dma_memory_read(&address_space_memory, address, bytes, n, MEMTXATTRS_UNSPECIFIED);
             sdbus_write_data(&s->bus, bytes, n);
         } else {
             sdbus_read_data(&s->bus, bytes, n);
-            result = dma_memory_write(&address_space_memory, address, bytes, n,
-                                      MEMTXATTRS_UNSPECIFIED);
+            result =
+                dma_memory_write(&address_space_memory, address, bytes, n, MEMTXATTRS_UNSPECIFIED);
         }
         if (result != MEMTX_OK) {
             return false;

@@ -10,8 +10,8 @@
  *          (1: rising or high), enable; then read-only: raw, masked, and at 0x118 the pins
  *   0x120  pads: pull, strength, input enable; kept, without effect
  *
- * Lines in: "level" n, of each pin. Lines out: "pin" n as driven, and the interrupt. The multiplexer moves no signals
- * of devices: a card works whatever its pins are set to.
+ * Lines in: "level" n, of each pin. Lines out: "pin" n as driven, and the interrupt. The
+ * multiplexer moves no signals of devices: a card works whatever its pins are set to.
  */
 #include "qemu/osdep.h"
 #include "hw/irq.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * X-Powers AXP15060, the board's PMIC, on I2C5 at 0x36. The first byte written is the register, which
- * counts on with every further byte. Register 0x32 (OpenSBI's jh7110.c): bit 7 switches the board off,
- * bit 6 restarts it; bit 6 wins, as OpenSBI sets both to restart. Voltages are kept and change nothing.
+ * X-Powers AXP15060, the board's PMIC, on I2C5 at 0x36. The first byte written is the register,
+ * which counts on with every further byte. Register 0x32 (OpenSBI's jh7110.c): bit 7 switches the
+ * board off, bit 6 restarts it; bit 6 wins, as OpenSBI sets both to restart. Voltages are kept and
+ * change nothing.
  */
 #include "qemu/osdep.h"
 #include "system/runstate.h"

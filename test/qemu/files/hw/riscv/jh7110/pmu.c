@@ -20,7 +20,7 @@ enum {
     SIZE = 0x90,
 };
 
-#define SYSTOP_AND_CPU 3
+#define SYSTOP_AND_CPU    3
 #define ENCOURAGE_BEGIN   0xff
 #define ENCOURAGE_ON_LOW  0x05
 #define ENCOURAGE_ON      0x50

@@ -3,8 +3,8 @@
  * What the boot ROM does with the switches at "SD card": finds the partition of its type in the GPT
  * and loads the SPL from there into on-chip memory.
  *
- * The partition begins with a header of 1 KiB: at 0x284 the version 0x01010101, then the size of the
- * SPL, where it begins, and its CRC-32; all little-endian (StarFive's spl_tool; U-Boot's
+ * The partition begins with a header of 1 KiB: at 0x284 the version 0x01010101, then the size of
+ * the SPL, where it begins, and its CRC-32; all little-endian (StarFive's spl_tool; U-Boot's
  * doc/board/starfive/visionfive2.rst; the bytes of Debian's u-boot-spl.bin.normal.out).
  * It is read once, when the machine is made: a card that changes under a reset boots the old SPL.
  */
@@ -18,7 +18,7 @@
 #include "jh7110.h"
 
 #define SECTOR         512
-#define GPT_ENTRIES    72 /* in the header of sector 1: where the entries are, how many, how large */
+#define GPT_ENTRIES    72 /* in the header, sector 1: where entries are, how many, how large */
 #define GPT_NR_ENTRIES 80
 #define GPT_ENTRY_SIZE 84
 #define ENTRY_FIRST    32 /* in an entry, after two GUIDs */

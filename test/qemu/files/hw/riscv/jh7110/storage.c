@@ -4,8 +4,8 @@
  * read what the silicon presets: system controllers, second-level cache, memory controller.
  *
  * Property "name" picks the presets. The PLLs run in integer mode from 24 MHz (fields as Linux's
- * clk-starfive-jh7110-pll.c uses them): PLL0 24 * 125 / 3, PLL1 24 * 89 / 2 and PLL2 24 * 99 / 2 MHz.
- * The cache reports 8 banks of 16 ways and 256 sets of 64 bytes: the 2 MiB of the device tree.
+ * clk-starfive-jh7110-pll.c uses them): PLL0 24 * 125 / 3, PLL1 24 * 89 / 2 and PLL2 24 * 99 / 2
+ * MHz. The cache reports 8 banks of 16 ways and 256 sets of 64 bytes: the 2 MiB of the device tree.
  * AON pin controller, 0x2c: the boot-mode switches, here at "SD card".
  * The memory is trained and ready whatever the SPL's training writes.
  */
@@ -19,14 +19,14 @@ struct preset {
 };
 
 static const struct preset presets[] = {
-    {"sys-syscon", 0x18, 3u << 24},             /* PLL0: integer mode */
-    {"sys-syscon", 0x1c, 125},                  /* PLL0: feedback */
+    {"sys-syscon", 0x18, 3u << 24},               /* PLL0: integer mode */
+    {"sys-syscon", 0x1c, 125},                    /* PLL0: feedback */
     {"sys-syscon", 0x24, 3 | 3 << 15 | 89 << 17}, /* PLL0: divider; PLL1: integer mode, feedback */
     {"sys-syscon", 0x2c, 2 | 3 << 15 | 99 << 17}, /* PLL1: divider; PLL2: integer mode, feedback */
-    {"sys-syscon", 0x34, 2},                    /* PLL2: divider */
+    {"sys-syscon", 0x34, 2},                      /* PLL2: divider */
     {"ccache", 0x000, 8 | 16 << 8 | 8 << 16 | 6 << 24}, /* banks, ways, log2 of sets and of bytes */
-    {"ccache", 0x008, 15},                      /* largest way enabled */
-    {"aon-pinctrl", 0x2c, 1},                   /* boot from SD card */
+    {"ccache", 0x008, 15},                              /* largest way enabled */
+    {"aon-pinctrl", 0x2c, 1},                           /* boot from SD card */
 };
 
 OBJECT_DECLARE_SIMPLE_TYPE(Jh7110Storage, JH7110_STORAGE)

@@ -77,7 +77,8 @@ static void tell_first(Jh7110Unmodelled *s, const char *what, hwaddr address, un
     }
     if (g_hash_table_add(s->seen, (gpointer)(uintptr_t)block.base)) {
         warn_report("visionfive2: %s is not modelled: first access, %s of %u at 0x%" HWADDR_PRIx
-                    " by pc 0x%" PRIx64, block.name, what, size, address, guest_pc());
+                    " by pc 0x%" PRIx64,
+                    block.name, what, size, address, guest_pc());
     }
 }
 

@@ -61,7 +61,7 @@ struct VisionFive2 {
 struct gated {
     const char *name;
     hwaddr base;
-    uint8_t irq; /* 0: the device tree names none */
+    uint8_t irq;                   /* 0: the device tree names none */
     uint16_t clocks[4], resets[4]; /* end with CRG_NONE or are all used */
 };
 
@@ -94,11 +94,13 @@ static const uint8_t mshc_card_clock[] = {93, 94};
 static const struct gated watchdog = {
     "watchdog", 0x13070000, 0, {122, 123, CRG_NONE}, {109, 110, CRG_NONE}};
 
-static const struct gated pinctrl = {
-    "sys pinctrl", 0x13040000, 86, {112, CRG_NONE}, {2, CRG_NONE}};
+static const struct gated pinctrl = {"sys pinctrl", 0x13040000, 86, {112, CRG_NONE}, {2, CRG_NONE}};
 
 static const struct gated macs[] = {
-    {"gmac0", 0x16030000, 7, {CRG_AON | 2, CRG_AON | 3, CRG_AON | 6, 111},
+    {"gmac0",
+     0x16030000,
+     7,
+     {CRG_AON | 2, CRG_AON | 3, CRG_AON | 6, 111},
      {CRG_AON | 0, CRG_AON | 1, CRG_NONE}},
     {"gmac1", 0x16040000, 78, {97, 98, 106, 107}, {66, 67, CRG_NONE}},
 };
@@ -108,13 +110,14 @@ static const struct {
     hwaddr base;
     uint32_t size;
 } storages[] = {
-    {"ccache", 0x02010000, 0x4000},       {"l2-prefetch", 0x02030000, 0xa000},
-    {"stg-syscon", 0x10240000, 0x1000},   {"ddr-phy", 0x13000000, 0x10000},
-    {"sys-syscon", 0x13030000, 0x1000},   {"ddr-controller", 0x15700000, 0x10000},
-    {"aon-syscon", 0x17010000, 0x1000},   {"aon-pinctrl", 0x17020000, 0x10000},
+    {"ccache", 0x02010000, 0x4000},     {"l2-prefetch", 0x02030000, 0xa000},
+    {"stg-syscon", 0x10240000, 0x1000}, {"ddr-phy", 0x13000000, 0x10000},
+    {"sys-syscon", 0x13030000, 0x1000}, {"ddr-controller", 0x15700000, 0x10000},
+    {"aon-syscon", 0x17010000, 0x1000}, {"aon-pinctrl", 0x17020000, 0x10000},
 };
 
-/* One line of a controller can feed many inputs: each further one goes before those that are there. */
+/* One line of a controller can feed many inputs: each further one goes before those that are there.
+ */
 struct fork {
     qemu_irq first, rest;
 };
@@ -181,11 +184,11 @@ static void create_harts(VisionFive2 *s, CPUClusterState *cluster, RISCVHartArra
 
         jh7110_cpu_add_bitmanip(&harts->harts[i]);
         /*
-         * QEMU reads the cluster when it makes the hart, which is before the cluster knows it. Without
-         * this a U74 would run what was translated for the S7, which has no floating point.
+         * QEMU reads the cluster when it makes the hart, which is before the cluster knows it.
+         * Without this a U74 would run what was translated for the S7, which has no floating point.
          */
-        cpu->tcg_cflags =
-            (cpu->tcg_cflags & ~CF_CLUSTER_MASK) | cpu->cluster_index << CF_CLUSTER_SHIFT;
+        cpu->tcg_cflags = (cpu->tcg_cflags & ~CF_CLUSTER_MASK) | cpu->cluster_index
+                                                                     << CF_CLUSTER_SHIFT;
     }
 }
 
@@ -210,9 +213,9 @@ static void create_interrupts(VisionFive2 *s)
     for (uint32_t i = 1; i < harts; i++) {
         g_string_append(contexts, ",MS");
     }
-    s->plic = sifive_plic_create(0x0c000000, g_string_free(contexts, false), harts, 0,
-                                 NR_PLIC_SOURCES, 7, 0x0, 0x1000, 0x2000, 0x80, 0x200000, 0x1000,
-                                 0x4000000);
+    s->plic =
+        sifive_plic_create(0x0c000000, g_string_free(contexts, false), harts, 0, NR_PLIC_SOURCES, 7,
+                           0x0, 0x1000, 0x2000, 0x80, 0x200000, 0x1000, 0x4000000);
     riscv_aclint_swi_create(0x02000000, 0, harts, false);
     riscv_aclint_mtimer_create(0x02004000, RISCV_ACLINT_DEFAULT_MTIMER_SIZE, 0, harts,
                                RISCV_ACLINT_DEFAULT_MTIMECMP, RISCV_ACLINT_DEFAULT_MTIME,
