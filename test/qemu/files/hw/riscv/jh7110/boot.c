@@ -7,7 +7,8 @@
  *   -bios fw_dynamic.bin -kernel u-boot.bin -dtb U-BOOT'S
  *       the same with U-Boot in the kernel's place.
  *   -drive if=sd,index=1,file=sd.img,format=raw
- *       without -bios: as the board with its switches at "SD card", the SPL in on-chip memory (spl.c).
+ *       without -bios: as the board with its switches at "SD card", the SPL in on-chip memory
+ * (spl.c).
  *
  * All harts start in a small ROM at the place of the board's, which hands over a0 = hart, a1 =
  * device tree, a2 = OpenSBI's fw_dynamic_info. Into the tree go the size of the memory and the

@@ -100,9 +100,9 @@ static const struct gated macs[] = {
     {"gmac0",
      0x16030000,
      7,
-     {CRG_AON | 2, CRG_AON | 3, CRG_AON | 6, 111},
+     {CRG_AON | 2, CRG_AON | 3, CRG_AON | 5, 111},
      {CRG_AON | 0, CRG_AON | 1, CRG_NONE}},
-    {"gmac1", 0x16040000, 78, {97, 98, 106, 107}, {66, 67, CRG_NONE}},
+    {"gmac1", 0x16040000, 78, {97, 98, 105, 107}, {66, 67, CRG_NONE}},
 };
 
 static const struct {
