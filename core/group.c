@@ -86,10 +86,13 @@ static pid_t read_number(pid_t pid, bool session)
     struct process *self = process_self();
     if (pid == 0)
         return session ? self->session : self->group;
+    struct process *p = process_find_by_tid(pid);
+    if (!p)
+        return -ESRCH;
     spin_lock(&process_tree_lock);
-    struct process *p = process_find_locked(pid);
-    pid_t number = p ? (session ? p->session : p->group) : -ESRCH;
+    pid_t number = session ? p->session : p->group;
     spin_unlock(&process_tree_lock);
+    process_put(p);
     return number;
 }
 

@@ -128,6 +128,18 @@ struct process *process_find(pid_t pid)
     return p;
 }
 
+struct process *process_find_by_tid(pid_t tid)
+{
+    struct process *p = process_find(tid);
+    struct thread *t = p ? NULL : thread_find(tid);
+    if (t) {
+        p = t->process;
+        process_get(p);
+        thread_put(t);
+    }
+    return p;
+}
+
 struct process *process_next(pid_t from)
 {
     struct process *p, *best = NULL;

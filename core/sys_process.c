@@ -215,19 +215,12 @@ long sys_prlimit64(pid_t pid, unsigned int resource, vaddr_t user_new, vaddr_t u
         return -EINVAL;
     if (user_new && user_copy_in(&new, user_new, sizeof(new)) != 0)
         return -EFAULT;
-    struct process *self = process_self(), *p = self;
-    if (pid != 0 && pid != self->pid) {
-        p = process_find(pid);
-        if (!p)
-            return -ESRCH;
-        if (!may_limit(p)) {
-            process_put(p);
-            return -EPERM;
-        }
-    }
-    int err = set_limit(p, resource, user_new ? &new : NULL, &old);
-    if (p != self)
-        process_put(p);
+    struct process *self = process_self(), *p = process_find_by_tid(pid == 0 ? self->pid : pid);
+    if (!p)
+        return -ESRCH;
+    int err = p == self || may_limit(p) ? set_limit(p, resource, user_new ? &new : NULL, &old)
+                                        : -EPERM;
+    process_put(p);
     if (err == 0 && user_old)
         err = user_copy_out(user_old, &old, sizeof(old));
     return err;

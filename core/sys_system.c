@@ -11,6 +11,7 @@
 #include <core/system.h>
 #include <core/version.h>
 #include <errno.h>
+#include <fs/devices.h>
 #include <linux/capability.h>
 #include <linux/membarrier.h>
 #include <linux/random.h>
@@ -199,7 +200,8 @@ enum {
 
 static struct mutex syslog_lock = MUTEX_INIT(syslog_lock); // guards what follows
 static uint64_t syslog_cleared;                            // READ_ALL begins here
-static uint64_t syslog_read_seq;
+static uint64_t syslog_read_seq;                           // READ goes on here ...
+static size_t syslog_read_part;                            // ... behind so many bytes of the line
 static int syslog_saved_level = -1;
 
 // The line of the first record from *seq on, which moves past it. Its length, or -EAGAIN.
@@ -227,35 +229,62 @@ static size_t syslog_size_from(uint64_t seq, char *line)
     return size;
 }
 
-// Whole lines from *seq on into size bytes; with `newest`, as many of the last ones as fit.
-static long syslog_copy(uint64_t *seq, vaddr_t addr, size_t size, bool newest, char *line)
+// As many of the last lines from `seq` on as fit into size bytes.
+static long syslog_copy_newest(uint64_t seq, vaddr_t addr, size_t size, char *line)
 {
-    size_t all = newest ? syslog_size_from(*seq, line) : 0, done = 0;
-    uint64_t next = *seq;
+    size_t all = syslog_size_from(seq, line), done = 0;
     int n;
-    while (done < size && (n = syslog_line(&next, line)) > 0) {
+    while (done < size && (n = syslog_line(&seq, line)) > 0) {
         if (all > size) {
             all -= (size_t)n;
-        } else if (done + (size_t)n > size) {
-            break;
-        } else {
-            if (user_copy_out_partial(addr + done, line, (size_t)n) != 0)
-                return -EFAULT;
-            done += (size_t)n;
+            continue;
         }
-        *seq = next;
+        if (done + (size_t)n > size)
+            break;
+        if (user_copy_out_partial(addr + done, line, (size_t)n) != 0)
+            return -EFAULT;
+        done += (size_t)n;
     }
     return (long)done;
 }
 
+// What is unread, whole lines; of the first line as much as fits if that is all.
+static long syslog_copy_unread(vaddr_t addr, size_t size, char *line)
+{
+    uint64_t next = syslog_read_seq;
+    size_t done = 0;
+    int n;
+    while (done < size && (n = syslog_line(&next, line)) > 0) {
+        if (next != syslog_read_seq + 1)
+            syslog_read_part = 0; // its rest was overwritten
+        syslog_read_seq = next - 1;
+        size_t rest = (size_t)n - syslog_read_part, part = MIN(rest, size - done);
+        if (part < rest && done > 0)
+            break;
+        if (user_copy_out_partial(addr + done, line + syslog_read_part, part) != 0)
+            return done > 0 ? (long)done : -EFAULT;
+        done += part;
+        syslog_read_part = part < rest ? syslog_read_part + part : 0;
+        if (part < rest)
+            break;
+        syslog_read_seq = next;
+    }
+    return (long)done;
+}
+
+static long syslog_size_unread(char *line)
+{
+    size_t size = syslog_size_from(syslog_read_seq, line);
+    return (long)(size - MIN(size, syslog_read_part));
+}
+
 static long syslog_read(int type, vaddr_t addr, int size, char *line)
 {
-    uint64_t seq = syslog_cleared;
     if (type == SYSLOG_READ)
-        return syslog_copy(&syslog_read_seq, addr, (size_t)size, false, line);
+        return syslog_copy_unread(addr, (size_t)size, line);
     if (type == SYSLOG_SIZE_UNREAD)
-        return (long)syslog_size_from(syslog_read_seq, line);
-    long n = syslog_copy(&seq, addr, (size_t)size, true, line);
+        return syslog_size_unread(line);
+    long n = syslog_copy_newest(syslog_cleared, addr, (size_t)size, line);
     if (type == SYSLOG_READ_CLEAR && n >= 0)
         syslog_cleared = log_next_seq();
     return n;
@@ -315,11 +344,17 @@ long sys_syslog(int type, vaddr_t addr, int size)
         return -EINVAL;
     if (type == SYSLOG_SIZE_BUFFER)
         return (long)log_capacity();
-    if (mutex_lock_killable(&syslog_lock) != 0)
-        return -ERESTARTSYS;
-    long result = syslog_locked(type, addr, size);
-    mutex_unlock(&syslog_lock);
-    return result;
+    for (;;) {
+        if (mutex_lock_killable(&syslog_lock) != 0)
+            return -ERESTARTSYS;
+        long result = syslog_locked(type, addr, size);
+        uint64_t next = syslog_read_seq;
+        mutex_unlock(&syslog_lock);
+        if (type != SYSLOG_READ || size == 0 || result != 0)
+            return result;
+        if (kmsg_wait(next) != 0) // all was read: READ waits for more
+            return -ERESTARTSYS;
+    }
 }
 
 #define MEMBARRIER_REGISTERS                                                                       \

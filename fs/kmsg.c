@@ -11,6 +11,7 @@
 #include <asm/poll.h>
 #include <errno.h>
 #include <fs/chrdev.h>
+#include <fs/devices.h>
 #include <fs/poll.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
@@ -57,6 +58,16 @@ static int kmsg_open(struct file *file)
 static void kmsg_release(struct file *file)
 {
     kfree(file->private);
+}
+
+int kmsg_wait(uint64_t seq)
+{
+    int err;
+    do
+        err = wait_event(&kmsg_queue, log_next_seq() > seq, PARK_INTERRUPTIBLE,
+                         clock_monotonic_ns() + KMSG_LOOK_NS);
+    while (err == -ETIMEDOUT);
+    return err;
 }
 
 static bool kmsg_has_next(const struct kmsg_reader *r)

@@ -128,6 +128,8 @@ void process_remove_thread(struct thread *t);
 void process_get(struct process *p);
 void process_put(struct process *p);
 struct process *process_find(pid_t pid); // with a reference; zombies too; NULL
+// The same by the number of any of its threads.
+struct process *process_find_by_tid(pid_t tid);
 // Next living or zombie process with pid >= from, with a reference, or NULL. For /proc.
 struct process *process_next(pid_t from);
 // A reference to the map, fd table or fs context of another process, NULL when it has none any

@@ -13,3 +13,6 @@ struct device_random { // what core offers; may sleep
 // Also registers /dev/tty, /dev/console and /dev/ptmx, the types devtmpfs and devpts. After
 // vfs_init.
 void devices_init(const struct device_random *random);
+
+// Sleep until the kernel log has a record of this number or beyond it. 0 or -EINTR.
+int kmsg_wait(uint64_t seq);

@@ -2,7 +2,9 @@
 // What describes the system and the process: uname, sysinfo, limits, prctl, random, umask, unknown
 // calls.
 #include "ktap.h"
+#include <pthread.h>
 #include <sched.h>
+#include <sys/klog.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -139,6 +141,58 @@ TEST(the_kernel_log)
     }
     CHECK_EQ(errno, EAGAIN);
     CHECK(found);
+}
+
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+TEST(syslog_reads_in_pieces_and_waits)
+{
+    char line[600], piece[8];
+    struct sigaction action = {.sa_handler = on_alarm};
+    while (klogctl(9, NULL, 0) > 0)
+        CHECK(klogctl(2, line, sizeof(line)) > 0);
+    int fd = open("/dev/kmsg", O_WRONLY);
+    CHECK_EQ(write(fd, "<5>seen by syslog\n", 18), 18);
+    size_t length = 0;
+    do {
+        int n = klogctl(2, piece, 7);
+        CHECK(n > 0 && n <= 7 && length + n < sizeof(line));
+        memcpy(line + length, piece, n);
+        length += n;
+    } while (line[length - 1] != '\n');
+    line[length] = 0;
+    CHECK(strstr(line, "seen by syslog\n"));
+    CHECK_EQ(klogctl(9, NULL, 0), 0);
+    sigaction(SIGALRM, &action, NULL);
+    alarm(1);
+    CHECK_ERRNO(klogctl(2, line, sizeof(line)), EINTR);
+    pid_t pid = fork();
+    if (pid == 0) {
+        sleep_ms(50);
+        _exit(write(fd, "<5>woken\n", 9) != 9);
+    }
+    CHECK(klogctl(2, line, sizeof(line)) > 0);
+    CHECK_EQ(waitpid(pid, NULL, 0), pid);
+}
+
+static void *look_by_thread_id(void *unused)
+{
+    struct rlimit limit;
+    CHECK(gettid() != getpid());
+    CHECK_EQ(prlimit(gettid(), RLIMIT_NOFILE, NULL, &limit), 0);
+    CHECK_EQ(getpgid(gettid()), getpgid(0));
+    CHECK_EQ(getsid(gettid()), getsid(0));
+    return unused;
+}
+
+TEST(a_thread_id_names_its_process)
+{
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, look_by_thread_id, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
 }
 
 TEST(supplementary_groups)
