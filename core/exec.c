@@ -65,8 +65,10 @@ static int follow_script(struct exec *x, char *interpreter, char *argument)
     int err = 0;
     if (x->nr_scripts++ == EXEC_SCRIPTS_MAX)
         return -ELOOP;
+    if (x->closes)
+        return -ENOENT;
     if (x->nr_prefix == 0)
-        err = prepend(x, x->name);
+        err = prepend(x, x->way);
     if (err == 0 && argument)
         err = prepend(x, argument);
     if (err == 0)
@@ -220,7 +222,7 @@ static int exec_open(struct exec *x, unsigned int flags)
 
 int exec_run(struct exec *x, unsigned int flags)
 {
-    int err = exec_args_add(x->args, x->name);
+    int err = exec_args_add(x->args, x->way);
     if (err == 0)
         err = exec_open(x, flags);
     if (err == 0)

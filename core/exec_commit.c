@@ -83,6 +83,7 @@ static void enter_map(struct process *p, struct thread *t, struct vm_map *map)
     map->owner = p->pid;
     p->map = map;
     p->did_exec = true;
+    atomic_store(&p->membarrier, 0U); // registrations were the old map's
     spin_unlock(&p->lock);
     irq_flags_t flags = irq_save();
     vm_space_switch(&map->space);
@@ -162,7 +163,7 @@ int exec_commit(struct exec *x)
     x->map = NULL;
     reset_signals(p, t, &u);
     reset_files(p, &u);
-    set_name(p, t, x->name);
+    set_name(p, t, x->way);
     set_cred(p, x);
     if (p->exit_signal != SIGCHLD) {
         spin_lock(&process_tree_lock);

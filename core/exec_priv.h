@@ -33,6 +33,8 @@ int exec_args_add_user_vector(struct exec_args *a, vaddr_t vector, unsigned int 
 
 struct exec {
     const char *name; // as called
+    const char *way;  // as the program or its interpreter finds it: name, or /dev/fd/N/name
+    bool closes;      // ... which leads nowhere: N is closed on the way
     struct exec_args *args;
     struct path_walk walk; // for interpreters
     struct file *file;     // of the program, after scripts were followed

@@ -28,7 +28,7 @@ static int exec_kernel(const char *path, const char *const *argv, const char *co
     if (!x)
         return -ENOMEM;
     exec_args_init(&args);
-    x->name = path;
+    x->name = x->way = path;
     x->args = &args;
     x->walk = (struct path_walk){.context = process_self()->fs, .cred = thread_self()->cred};
     int err = exec_args_add_vector(&args, argv, &args.argc);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <linux/fcntl.h>
 #include <mm/slab.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "exec_priv.h"
 #include "syscalls_priv.h"
@@ -21,13 +23,24 @@ static int read_user_args(struct exec_args *a, vaddr_t argv, vaddr_t envp)
     return err;
 }
 
+// A name that reaches what dirfd and `name` mean from anywhere.
+static int way_by_descriptor(char **way, int dirfd, const char *name)
+{
+    size_t size = sizeof("/dev/fd/-2147483648/") + strlen(name);
+    *way = kmalloc(size);
+    if (!*way)
+        return -ENOMEM;
+    snprintf(*way, size, name[0] == '\0' ? "/dev/fd/%d" : "/dev/fd/%d/%s", dirfd, name);
+    return 0;
+}
+
 static long exec_user(int dirfd, vaddr_t user_name, vaddr_t argv, vaddr_t envp, int flags)
 {
     struct process *p = process_self();
     struct exec_args args;
     struct file *at = NULL;
     struct exec *x = kzalloc(sizeof(*x));
-    char *name = kmalloc(PATH_MAX_LEN);
+    char *name = kmalloc(PATH_MAX_LEN), *way = NULL;
     int err = x && name ? 0 : -ENOMEM;
     exec_args_init(&args);
     if (err == 0) {
@@ -39,11 +52,15 @@ static long exec_user(int dirfd, vaddr_t user_name, vaddr_t argv, vaddr_t envp, 
     if (err == 0 && dirfd != AT_FDCWD && name[0] != '/') {
         at = fd_get(p->fds, dirfd);
         err = at ? 0 : -EBADF;
+        if (err == 0)
+            err = way_by_descriptor(&way, dirfd, name);
     }
     if (err == 0)
         err = read_user_args(&args, argv, envp);
     if (err == 0) {
         x->name = name;
+        x->way = way ? way : name;
+        x->closes = at && fd_get_cloexec(p->fds, dirfd) == 1;
         x->args = &args;
         x->walk = (struct path_walk){.context = p->fs, .cred = thread_self()->cred};
         if (at)
@@ -54,6 +71,7 @@ static long exec_user(int dirfd, vaddr_t user_name, vaddr_t argv, vaddr_t envp, 
     if (at)
         file_put(at);
     exec_args_free(&args);
+    kfree(way);
     kfree(name);
     kfree(x);
     return err;

@@ -213,15 +213,9 @@ static int send_checked(struct process *p, int signal, const siginfo_t *info)
 
 static int kill_one(pid_t pid, int signal, const siginfo_t *info)
 {
-    struct process *p = process_find(pid);
-    if (!p) { // the number of a thread names its process, too
-        struct thread *t = thread_find(pid);
-        if (!t)
-            return -ESRCH;
-        p = t->process;
-        process_get(p);
-        thread_put(t);
-    }
+    struct process *p = process_find_by_tid(pid);
+    if (!p)
+        return -ESRCH;
     int err = send_checked(p, signal, info);
     process_put(p);
     return err;
@@ -292,17 +286,23 @@ long sys_tgkill(pid_t pid, pid_t tid, int signal)
     return send_to_thread(pid, tid, signal, &info);
 }
 
+// What Linux knows the layout of for every signal: the bytes behind it don't matter then.
+static bool info_is_known(int code)
+{
+    return code == SI_KERNEL || code == SI_ASYNCNL || (code >= SI_DETHREAD && code <= SI_USER);
+}
+
 // A process may make up any siginfo for itself, but not pose as kill(2) or the kernel to others.
 static int read_info(siginfo_t *info, vaddr_t user, int signal, bool to_self)
 {
     if (user_copy_in(info, user, sizeof(*info)) != 0)
         return -EFAULT;
-    if ((info->si_code >= 0 || info->si_code == SI_TKILL) && !to_self)
-        return -EPERM;
     const uint8_t *bytes = (const uint8_t *)info;
-    for (size_t i = SIGNAL_INFO_SIZE; i < sizeof(*info); i++)
+    for (size_t i = SIGNAL_INFO_SIZE; i < sizeof(*info) && !info_is_known(info->si_code); i++)
         if (bytes[i] != 0)
             return -E2BIG;
+    if ((info->si_code >= 0 || info->si_code == SI_TKILL) && !to_self)
+        return -EPERM;
     info->si_signo = signal;
     return 0;
 }

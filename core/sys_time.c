@@ -84,11 +84,16 @@ long sys_clock_getres(int id, vaddr_t addr)
     return time_write_timespec(addr, 1);
 }
 
+// As Linux: 30 years of uptime must still be left before 64 signed bits of nanoseconds are full.
+#define TIME_SET_MAX_NS ((uint64_t)INT64_MAX - 30UL * 365 * 24 * 3600 * NS_PER_SEC)
+
 static int time_set(uint64_t ns)
 {
+    if (ns >= TIME_SET_MAX_NS)
+        return -EINVAL;
     if (!cred_has_cap(thread_self()->cred, CAP_SYS_TIME))
         return -EPERM;
-    if (ns == TIME_NEVER || ns < clock_monotonic_ns())
+    if (ns < clock_monotonic_ns())
         return -EINVAL; // as Linux: the machine wasn't on before 1970
     realtime_set(ns);
     return 0;

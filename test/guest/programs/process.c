@@ -276,6 +276,29 @@ TEST(scripts)
     unlink("/tmp/script2");
 }
 
+TEST(scripts_by_descriptor)
+{
+    static char *const argv[] = {"script", NULL};
+    int status;
+    CHECK(symlink("/proc/self/fd", "/dev/fd") == 0 || errno == EEXIST);
+    make_file("/tmp/script", "#!/bin/busybox sh\nexit 6\n", 25, 0755);
+    int fd = open("/tmp/script", O_RDONLY), tmp = open("/tmp", O_RDONLY | O_DIRECTORY);
+    CHECK(fd >= 0 && tmp >= 0);
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            syscall(SYS_execveat, i ? tmp : fd, i ? "script" : "", argv, environ,
+                    i ? 0 : AT_EMPTY_PATH);
+            _exit(99);
+        }
+        CHECK_EQ(waitpid(pid, &status, 0), pid);
+        CHECK_EQ(WEXITSTATUS(status), 6);
+    }
+    CHECK_EQ(fcntl(fd, F_SETFD, FD_CLOEXEC), 0);
+    CHECK_ERRNO(syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH), ENOENT);
+    unlink("/tmp/script");
+}
+
 TEST(exec_closes_cloexec_and_resets_handlers)
 {
     signal(SIGUSR1, SIG_IGN);

@@ -447,6 +447,22 @@ TEST(ppoll_swaps_the_mask)
     CHECK_EQ(count, 1);
 }
 
+TEST(queued_info_with_junk_behind_it)
+{
+    siginfo_t info, got;
+    sigset_t set = set_of(SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    memset(&info, 0xa5, sizeof(info));
+    info.si_code = SI_QUEUE;
+    info.si_errno = 0;
+    info.si_value.sival_int = 77;
+    CHECK_EQ(syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, &info), 0);
+    CHECK_EQ(sigwaitinfo(&set, &got), SIGUSR1);
+    CHECK_EQ(got.si_value.sival_int, 77);
+    info.si_code = -8; // of no known layout
+    CHECK_ERRNO(syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, &info), E2BIG);
+}
+
 TEST(sigpipe_and_epipe)
 {
     int fds[2];
