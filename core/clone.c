@@ -229,6 +229,7 @@ static long clone_thread(const struct clone_args *args)
     }
     pid_t tid = t->tid;
     report_tid(args, tid);
+    atomic_store(&p->fds->threads, true); // seen by the new thread: it starts after this
     if (!process_add_thread(t)) {
         discard_thread(t);
         return -ERESTARTNOINTR;

@@ -121,6 +121,7 @@ static void reset_files(struct process *p, struct unshared *u)
         spin_unlock(&p->lock);
         fd_table_put(old);
     }
+    p->fds->threads = false; // the others have ended, and nobody else's table is shared
     fd_table_close_on_exec(p->fds);
 }
 

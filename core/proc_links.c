@@ -105,8 +105,11 @@ static struct file *exe_of_key(uint64_t key, int *err)
     *err = -ESRCH;
     if (!p)
         return NULL;
-    struct vm_map *m = process_map_get(p);
+    *err = proc_may_look(key);
+    struct vm_map *m = *err == 0 ? process_map_get(p) : NULL;
     process_put(p);
+    if (*err != 0)
+        return NULL;
     *err = -ENOENT;
     if (!m)
         return NULL;
@@ -148,9 +151,13 @@ int proc_follow_exe(uint64_t key, struct path *path)
 static int context_path(uint64_t key, bool root, struct path *path)
 {
     struct process *p = proc_process(key);
+    int err = proc_may_look(key);
 
-    if (!p)
-        return -ESRCH;
+    if (!p || err != 0) {
+        if (p)
+            process_put(p);
+        return p ? err : -ESRCH;
+    }
     struct fs_context *c = process_fs_get(p);
     process_put(p);
     if (!c)

@@ -43,8 +43,12 @@ int proc_show_auxv(struct text *t, uint64_t key);
 int proc_show_maps(struct text *t, uint64_t key);
 int proc_show_smaps(struct text *t, uint64_t key);
 int proc_show_smaps_rollup(struct text *t, uint64_t key);
-ssize_t proc_access_mem(uint64_t key, uint64_t offset, struct uio *uio,
-                        bool write);                // sys_process_vm.c
+// sys_process_vm.c: may the caller look into the process of the key (-EACCES, -ESRCH)? Which map
+// it runs on. What it holds.
+int proc_may_look(uint64_t key);
+uint64_t proc_map_version(uint64_t key);
+ssize_t proc_access_mem(uint64_t key, uint64_t version, uint64_t offset, struct uio *uio,
+                        bool write);
 int proc_show_mounts(struct text *t, uint64_t key); // proc_links.c
 extern const struct proc_file proc_fd_entry;
 int64_t proc_fd_next(uint64_t key, int64_t from);

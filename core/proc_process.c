@@ -135,18 +135,29 @@ static uint64_t pid_key(uint64_t key, int64_t pid)
     return proc_key((pid_t)pid, 0);
 }
 
+// They tell of the memory that the process had when they were opened, to whom may look into it.
+#define OF_MAP .may_open = proc_may_look, .version = proc_map_version
+
 #define COMMON_FILES                                                                               \
     {.name = "stat", .mode = R_ALL, .show = proc_show_stat},                                       \
         {.name = "statm", .mode = R_ALL, .show = proc_show_statm},                                 \
         {.name = "status", .mode = R_ALL, .show = proc_show_status},                               \
         {.name = "comm", .mode = R_ALL | 0200, .show = show_comm, .store = store_comm},            \
         {.name = "cmdline", .mode = R_ALL, .show = proc_show_cmdline},                             \
-        {.name = "environ", .mode = R_OWNER, .show = proc_show_environ, .owner = owner_of},        \
-        {.name = "auxv", .mode = R_OWNER, .show = proc_show_auxv, .owner = owner_of},              \
-        {.name = "maps", .mode = R_ALL, .show = proc_show_maps},                                   \
-        {.name = "smaps", .mode = R_ALL, .show = proc_show_smaps},                                 \
-        {.name = "smaps_rollup", .mode = R_ALL, .show = proc_show_smaps_rollup},                   \
-        {.name = "mem", .mode = R_OWNER | 0200, .access = proc_access_mem, .owner = owner_of},     \
+        {.name = "environ",                                                                        \
+         .mode = R_OWNER,                                                                          \
+         .show = proc_show_environ,                                                                \
+         OF_MAP,                                                                                   \
+         .owner = owner_of},                                                                       \
+        {.name = "auxv", .mode = R_OWNER, .show = proc_show_auxv, OF_MAP, .owner = owner_of},      \
+        {.name = "maps", .mode = R_ALL, .show = proc_show_maps, OF_MAP},                           \
+        {.name = "smaps", .mode = R_ALL, .show = proc_show_smaps, OF_MAP},                         \
+        {.name = "smaps_rollup", .mode = R_ALL, .show = proc_show_smaps_rollup, OF_MAP},           \
+        {.name = "mem",                                                                            \
+         .mode = R_OWNER | 0200,                                                                   \
+         .access = proc_access_mem,                                                                \
+         OF_MAP,                                                                                   \
+         .owner = owner_of},                                                                       \
         {.name = "limits", .mode = R_ALL, .show = proc_show_limits},                               \
         {.name = "mounts", .mode = R_ALL, .show = proc_show_mounts},                               \
         {.name = "exe", .mode = LINK, .readlink = proc_readlink_exe, .follow = proc_follow_exe},   \

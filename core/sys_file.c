@@ -22,7 +22,7 @@ static long open_name(int dirfd, vaddr_t name, int flags, mode_t mode, unsigned 
 {
     struct sys_path p;
     struct file *file;
-    int err = sys_path_begin(&p, dirfd, name);
+    int err = sys_path_begin_scoped(&p, dirfd, name, scope);
     if (err != 0)
         return err;
     err = file_open_scoped(&p.walk, p.name, flags | O_LARGEFILE, mode, scope, &file);
@@ -114,7 +114,10 @@ long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
     struct process *self = process_self();
     if ((flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) || first > last)
         return -EINVAL;
-    if ((flags & CLOSE_RANGE_UNSHARE) && atomic_load(&self->fds->refs.count) != 1) {
+    // A table belongs to a process: one of several threads can't have its own.
+    if ((flags & CLOSE_RANGE_UNSHARE) && !fd_table_is_private(self->fds)) {
+        if (self->nr_threads > 1)
+            return -EINVAL;
         struct fd_table *own = fd_table_copy(self->fds), *shared = self->fds;
         if (!own)
             return -ENOMEM;

@@ -73,7 +73,27 @@ static int range_of(const struct file *f, const struct flock *l, struct file_loc
     return 0;
 }
 
-static long record_lock(struct file *f, unsigned int command, vaddr_t user)
+// Another thread may have closed the descriptor, and with it the owner's locks, while this one
+// waited: then nobody would ever release what it got.
+static long set_record_lock(int fd, struct file *f, struct file_lock_request *r, bool wait)
+{
+    int err = file_lock_set(f, r, wait);
+    if (err != 0 || r->type == F_UNLCK || r->owner == f)
+        return err;
+    struct file *now = fd_get(process_self()->fds, fd);
+    if (now != f) {
+        r->type = F_UNLCK;
+        r->start = 0;
+        r->end = UINT64_MAX;
+        (void)file_lock_set(f, r, false);
+        err = -EBADF;
+    }
+    if (now)
+        file_put(now);
+    return err;
+}
+
+static long record_lock(int fd, struct file *f, unsigned int command, vaddr_t user)
 {
     struct process *self = process_self();
     struct file_lock_request r;
@@ -96,7 +116,7 @@ static long record_lock(struct file *f, unsigned int command, vaddr_t user)
     if (!get) {
         if ((r.type == F_RDLCK && !f->can_read) || (r.type == F_WRLCK && !f->can_write))
             return -EBADF;
-        return file_lock_set(f, &r, wait);
+        return set_record_lock(fd, f, &r, wait);
     }
     file_lock_test(f, &r);
     l.l_type = (short)r.type;
@@ -128,7 +148,7 @@ static long control_descriptor(int fd, struct file *f, unsigned int command, uns
     }
 }
 
-static long control_file(struct file *f, unsigned int command, unsigned long arg)
+static long control_file(int fd, struct file *f, unsigned int command, unsigned long arg)
 {
     switch (command) {
     case F_SETFL:
@@ -139,7 +159,7 @@ static long control_file(struct file *f, unsigned int command, unsigned long arg
     case F_OFD_GETLK:
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
-        return record_lock(f, command, arg);
+        return record_lock(fd, f, command, arg);
     case F_GETOWN:
         return f->owner;
     case F_SETOWN:
@@ -163,7 +183,7 @@ long sys_fcntl(int fd, unsigned int command, unsigned long arg)
         return -EBADF;
     long result = control_descriptor(fd, ref.file, command, arg);
     if (result == -EAGAIN)
-        result = control_file(ref.file, command, arg);
+        result = control_file(fd, ref.file, command, arg);
     fd_return(ref);
     return result;
 }

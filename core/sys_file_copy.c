@@ -64,8 +64,9 @@ static ssize_t copy_run(struct copy *c)
             *c->in_at += (uint64_t)n;
         total += (size_t)n;
         c->left -= (size_t)n;
-        if ((size_t)n < taken || (!c->in_at && taken < want))
+        if ((size_t)n < taken || (!c->in_at && taken < want) || signal_is_pending(thread_self()))
             break;
+        sched_relax();
     }
     return total ? (ssize_t)total : n;
 }
@@ -213,6 +214,8 @@ long sys_splice(int in, vaddr_t in_at, int out, vaddr_t out_at, size_t size, uns
     // One pass of a pipe's size: what a pipe holds when the call is made, not all that comes.
     if (pipe && two.in.file->inode != two.out.file->inode)
         n = copy_with_offsets(&two, in_at, out_at, MIN(size, BUFFER_SIZE), true);
+    if (n == -EPIPE)
+        signal_send_thread(thread_self(), SIGPIPE, NULL);
     return_two(&two);
     return n;
 }

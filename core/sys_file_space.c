@@ -3,6 +3,7 @@
 // (fadvise64, readahead), which is checked and otherwise needs nothing: files are in memory or
 // cached by use.
 #include <errno.h>
+#include <fs/block.h>
 #include <linux/fadvise.h>
 #include <linux/falloc.h>
 #include <linux/stat.h>
@@ -77,9 +78,10 @@ long sys_fdatasync(int fd)
     return sync_file(fd, true);
 }
 
-// Every file system of ours is memory; block devices are written back by fsync on them.
+// Every file system of ours is memory, but for block devices.
 long sys_sync(void)
 {
+    (void)block_sync_all();
     return 0;
 }
 
@@ -87,8 +89,11 @@ long sys_syncfs(int fd)
 {
     struct fd_ref ref;
     int err = sys_file_borrow(fd, &ref);
-    if (err == 0)
-        fd_return(ref);
+    if (err != 0)
+        return err;
+    if (S_ISBLK(ref.file->inode->mode))
+        err = file_sync(ref.file, false);
+    fd_return(ref);
     return err;
 }
 

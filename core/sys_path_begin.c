@@ -30,6 +30,11 @@ static int copy_name(struct sys_path *p, vaddr_t name)
 
 int sys_path_begin(struct sys_path *p, int dirfd, vaddr_t name)
 {
+    return sys_path_begin_scoped(p, dirfd, name, 0);
+}
+
+int sys_path_begin_scoped(struct sys_path *p, int dirfd, vaddr_t name, unsigned int scope)
+{
     struct process *self = process_self();
     int err = copy_name(p, name);
     if (err != 0)
@@ -37,8 +42,14 @@ int sys_path_begin(struct sys_path *p, int dirfd, vaddr_t name)
     p->walk.context = self->fs;
     p->walk.cred = thread_self()->cred;
     p->walk.at = (struct path){NULL, NULL};
+    p->own_at = (struct path){NULL, NULL};
     p->at = (struct fd_ref){NULL, false};
-    if (dirfd == AT_FDCWD || p->name[0] == '/')
+    if (dirfd == AT_FDCWD && (scope & (PATH_IN_ROOT | PATH_BENEATH))) {
+        p->own_at = fs_context_cwd(self->fs);
+        p->walk.at = p->own_at;
+        return 0;
+    }
+    if (dirfd == AT_FDCWD || (p->name[0] == '/' && !(scope & PATH_IN_ROOT)))
         return 0;
     p->at = fd_borrow(self->fds, dirfd);
     if (!p->at.file) {
@@ -53,6 +64,8 @@ int sys_path_begin(struct sys_path *p, int dirfd, vaddr_t name)
 void sys_path_end(struct sys_path *p)
 {
     fd_return(p->at);
+    if (p->own_at.dentry)
+        path_put(&p->own_at);
     if (p->name != p->inline_name)
         kfree(p->name);
 }

@@ -12,12 +12,16 @@ struct sys_path {
     struct path_walk walk;
     char *name;
     struct fd_ref at;
+    struct path own_at; // with references, or {NULL, NULL}
     char inline_name[SYS_NAME_INLINE];
 };
 
 // 0, -EFAULT, -ENAMETOOLONG, -EBADF (a relative name needs the descriptor), -ENOMEM. After an error
 // there is nothing to end.
 int sys_path_begin(struct sys_path *p, int dirfd, vaddr_t name);
+// The same for a walk that may not leave its start (scope: PATH_IN_ROOT or PATH_BENEATH): the start
+// is held, and PATH_IN_ROOT starts at the descriptor even if the name begins with '/'.
+int sys_path_begin_scoped(struct sys_path *p, int dirfd, vaddr_t name, unsigned int scope);
 void sys_path_end(struct sys_path *p);
 // Begin, look up with PATH_* flags, end. With PATH_EMPTY a NULL name counts as "".
 int sys_path_lookup(int dirfd, vaddr_t name, unsigned int flags, struct path *path);

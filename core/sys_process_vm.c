@@ -149,17 +149,41 @@ long sys_process_vm_writev(pid_t pid, vaddr_t local, size_t nr_local, vaddr_t re
     return process_vm(pid, local, nr_local, remote, nr_remote, flags, true);
 }
 
-ssize_t proc_access_mem(uint64_t key, uint64_t offset, struct uio *uio, bool write)
+int proc_may_look(uint64_t key)
+{
+    struct process *p = proc_process(key);
+    if (!p)
+        return -ESRCH;
+    bool allowed = may_access(p);
+    process_put(p);
+    return allowed ? 0 : -EACCES;
+}
+
+uint64_t proc_map_version(uint64_t key)
+{
+    struct process *p = proc_process(key);
+    struct vm_map *m = p ? process_map_get(p) : NULL;
+    uint64_t version = m ? m->id : 0;
+    if (m)
+        vm_map_put(m);
+    if (p)
+        process_put(p);
+    return version;
+}
+
+// Whoever opened it could look into the program that ran then. It is none of his business what
+// the process executes later (CVE-2012-0056).
+ssize_t proc_access_mem(uint64_t key, uint64_t version, uint64_t offset, struct uio *uio,
+                        bool write)
 {
     struct process *p = proc_process(key);
     if (!p)
         return 0;
-    bool allowed = may_access(p);
-    struct vm_map *m = allowed ? process_map_get(p) : NULL;
+    struct vm_map *m = process_map_get(p);
     process_put(p);
     if (!m)
-        return allowed ? 0 : -EACCES;
-    ssize_t n = transfer(m, uio, offset, uio->left, write, true);
+        return 0;
+    ssize_t n = m->id == version ? transfer(m, uio, offset, uio->left, write, true) : 0;
     vm_map_put(m);
     return n == -EFAULT ? -EIO : n;
 }

@@ -261,7 +261,7 @@ struct file *fd_get(struct fd_table *t, int fd)
 
 struct fd_ref fd_borrow(struct fd_table *t, int fd)
 {
-    if (likely(atomic_load_acquire(&t->refs.count) == 1))
+    if (likely(fd_table_is_private(t)))
         return (struct fd_ref){(unsigned int)fd < t->size ? t->files[fd] : NULL, false};
     struct file *f = fd_get(t, fd);
     return (struct fd_ref){f, f != NULL};

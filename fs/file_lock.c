@@ -168,6 +168,22 @@ static int wait_for_change(struct file_locks *l, const struct file_lock_request 
     return err == -EINTR ? -ERESTARTSYS : 0;
 }
 
+// flock(2): a change of the type isn't atomic. The old lock goes first, so that two who both want
+// to go from shared to exclusive don't wait for each other.
+static bool drops_other_type(struct list_node *list, const struct file_lock_request *r)
+{
+    struct file_lock *l, *next;
+    bool dropped = false;
+    list_for_each_entry_safe (l, next, list, node) {
+        if (l->range.owner != r->owner || l->range.type == r->type)
+            continue;
+        list_remove(&l->node);
+        kfree(l);
+        dropped = true;
+    }
+    return dropped;
+}
+
 // Set, change or remove a range on one of the lists.
 static int locks_apply(struct file *f, struct list_node *list, struct file_locks *l,
                        const struct file_lock_request *r, bool wait, bool detect)
@@ -176,6 +192,8 @@ static int locks_apply(struct file *f, struct list_node *list, struct file_locks
     int err = new &&spare ? 0 : -ENOLCK;
 
     mutex_lock(&l->lock);
+    if (err == 0 && list == &l->flocks && drops_other_type(list, r))
+        wait_queue_wake_all(&l->changed);
     while (err == 0 && r->type != F_UNLCK && (blocker = find_conflict(list, r)) != NULL)
         err = wait ? wait_for_change(l, r, blocker->range.owner, detect) : -EAGAIN;
     if (err == 0) {

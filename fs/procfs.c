@@ -34,6 +34,7 @@ struct proc_reader {   // file->private of an open regular file
     struct mutex lock; // guards the rest
     struct text text;
     bool ready;
+    uint64_t version; // constant
 };
 
 static const struct inode_ops proc_dir_ops, proc_plain_dir_ops, proc_file_inode_ops, proc_link_ops,
@@ -253,6 +254,14 @@ static int proc_open(struct file *file)
     if (reader == NULL)
         return -ENOMEM;
     mutex_init(&reader->lock);
+    // Noted before the question: if another takes its place in between, it isn't opened.
+    if (node->file->version != NULL)
+        reader->version = node->file->version(node->key);
+    int err = node->file->may_open != NULL ? node->file->may_open(node->key) : 0;
+    if (err != 0) {
+        kfree(reader);
+        return err;
+    }
     file->private = reader;
     return 0;
 }
@@ -272,6 +281,10 @@ static int proc_generate(struct proc_reader *reader, const struct proc_node *nod
     reader->text.failed = false;
     if (node->file->show == NULL)
         return -EINVAL;
+    if (node->file->version != NULL && node->file->version(node->key) != reader->version) {
+        reader->ready = true; // and empty
+        return 0;
+    }
     int err = node->file->show(&reader->text, node->key);
     if (err != 0)
         return err;
@@ -281,10 +294,11 @@ static int proc_generate(struct proc_reader *reader, const struct proc_node *nod
     return 0;
 }
 
-static ssize_t proc_access(const struct proc_node *node, struct uio *uio, uint64_t *offset,
-                           bool write)
+static ssize_t proc_access(const struct file *file, struct uio *uio, uint64_t *offset, bool write)
 {
-    ssize_t n = node->file->access(node->key, *offset, uio, write);
+    const struct proc_reader *reader = file->private;
+    const struct proc_node *node = file->inode->private;
+    ssize_t n = node->file->access(node->key, reader->version, *offset, uio, write);
     if (n > 0)
         *offset += (uint64_t)n;
     return n;
@@ -297,7 +311,7 @@ static ssize_t proc_read(struct file *file, struct uio *uio, uint64_t *offset)
     ssize_t result = 0;
 
     if (node->file->access != NULL)
-        return proc_access(node, uio, offset, false);
+        return proc_access(file, uio, offset, false);
     mutex_lock(&reader->lock);
     if (*offset == 0 || !reader->ready)
         result = proc_generate(reader, file->inode->private);
@@ -316,7 +330,7 @@ static ssize_t proc_write(struct file *file, struct uio *uio, uint64_t *offset)
     size_t n = MIN(uio->left, PROC_WRITE_MAX - 1);
 
     if (node->file->access != NULL)
-        return proc_access(node, uio, offset, true);
+        return proc_access(file, uio, offset, true);
     if (node->file->store == NULL)
         return -EIO;
     char *data = kmalloc(n + 1);

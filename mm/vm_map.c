@@ -36,7 +36,9 @@ struct vm_map *vm_map_create(const uint64_t random[3])
         slab_free(vm_maps, m);
         return NULL;
     }
+    static uint64_t last_id;
     refcount_init(&m->refs);
+    m->id = atomic_add_fetch(&last_id, 1UL);
     rwlock_init(&m->lock);
     m->stack_top = ALIGN_DOWN(USER_END - PAGE_SIZE - random[0] % LAYOUT_STACK_RANDOM, PAGE_SIZE);
     m->mmap_base = ALIGN_DOWN(

@@ -10,7 +10,8 @@
 
 struct fd_table {
     struct refcount refs;
-    struct spinlock lock; // guards the rest. While refs is 1 the only user may read without it
+    bool threads;         // set before a second thread of the process begins, cleared by exec
+    struct spinlock lock; // guards the rest. Its only user (fd_table_is_private) may read without
     unsigned int size;    // slots allocated, a multiple of 64
     struct file **files;
     uint64_t *open_bits, *cloexec_bits;
@@ -24,6 +25,12 @@ struct fd_table *fd_table_copy(struct fd_table *from);
 void fd_table_get(struct fd_table *t);
 void fd_table_put(struct fd_table *t); // the last one closes all
 void fd_table_close_on_exec(struct fd_table *t);
+
+// Only one thread uses it: nobody can close what it looks at.
+static inline bool fd_table_is_private(const struct fd_table *t)
+{
+    return atomic_load_acquire(&t->refs.count) == 1 && !atomic_load(&t->threads);
+}
 
 // Install at the lowest free descriptor >= min, below `limit` (RLIMIT_NOFILE). Takes over the
 // reference on success. The descriptor, or -EMFILE/-ENOMEM.

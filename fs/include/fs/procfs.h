@@ -28,7 +28,12 @@ struct proc_file {
     // Writable files: a whole write. NULL: -EIO.
     ssize_t (*store)(uint64_t key, const char *data, size_t n);
     // Instead of both: read into, or write from, `uio` what stands at `offset`. Bytes or -errno.
-    ssize_t (*access)(uint64_t key, uint64_t offset, struct uio *uio, bool write);
+    ssize_t (*access)(uint64_t key, uint64_t version, uint64_t offset, struct uio *uio, bool write);
+    // May the caller open it? 0 or -errno. NULL: the mode says all.
+    int (*may_open)(uint64_t key);
+    // Which one of the things that the key names, one after the other, it tells of now. It is noted
+    // at open: a file tells nothing of later ones (a process that executed another program).
+    uint64_t (*version)(uint64_t key);
     dev_t (*device)(uint64_t key); // device nodes: st_rdev
     // Links: text, and optionally the place itself.
     ssize_t (*readlink)(uint64_t key, char *buf, size_t size);

@@ -61,6 +61,7 @@ struct vm_limits { // bytes; RLIM_INFINITY is UINT64_MAX. Read under no lock, wr
 
 struct vm_map {
     struct refcount refs; // processes and kernel users
+    uint64_t id;          // no two maps ever have the same, nor 0
     struct vm_space space;
     struct rwlock lock; // guards the rest
     struct rb_root regions;
