@@ -111,12 +111,15 @@ def test_disk(lab):
     assert shell.check("md5sum < /dev/vda", 60).split()[0] == host
     shell.check("seq 1 100000 | head -c 300000 > /tmp/x; dd if=/tmp/x of=/dev/vda bs=512 seek=1000 conv=notrunc 2>/dev/null; sync")
     shell.check("dd if=/dev/vda bs=512 skip=1000 count=586 2>/dev/null | head -c 300000 | cmp - /tmp/x")
+    shell.check("exec 9<>/dev/vda; printf 'held open' >&9; sync")
+    with open(path, "rb") as file:
+        assert file.read(9) == b"held open"
     shell.machine.write("poweroff -f\n")
     shell.machine.wait_end(30)
     with open(path, "rb") as file:
         data = file.read()
     assert data[512000:512020] == b"1\n2\n3\n4\n5\n6\n7\n8\n9\n10"
-    assert data[:15] == b"sector 00000000"
+    assert data[9:15] == b"000000" and data[512:527] == b"sector 00000001"
 
 
 def test_entropy_device(lab):
