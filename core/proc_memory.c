@@ -74,6 +74,38 @@ struct maps_context {
     char *path;          // PATH_MAX_LEN bytes
 };
 
+// At least `width` hexadecimal digits. Where they end.
+static char *put_hex(char *to, uint64_t value, unsigned int width)
+{
+    unsigned int digits = 1;
+    while (digits < 16 && value >> (4 * digits) != 0)
+        digits++;
+    for (digits = MAX(digits, width); digits > 0; digits--)
+        *to++ = "0123456789abcdef"[value >> (4 * (digits - 1)) & 15];
+    return to;
+}
+
+// "start-end rwxp offset dev ". By hand: a process has many regions, and formats cost far more.
+static size_t region_head(char *line, const struct vm_region *r, dev_t dev)
+{
+    char *to = put_hex(line, r->start, 8);
+    *to++ = '-';
+    to = put_hex(to, r->end, 8);
+    *to++ = ' ';
+    *to++ = r->flags & VM_READ ? 'r' : '-';
+    *to++ = r->flags & VM_WRITE ? 'w' : '-';
+    *to++ = r->flags & VM_EXEC ? 'x' : '-';
+    *to++ = r->flags & VM_SHARED ? 's' : 'p';
+    *to++ = ' ';
+    to = put_hex(to, r->object || r->file ? r->offset : 0, 8);
+    *to++ = ' ';
+    to = put_hex(to, dev >> 8 & 0xfff, 2);
+    *to++ = ':';
+    to = put_hex(to, (dev & 0xff) | (dev >> 12 & ~0xffUL), 2);
+    *to++ = ' ';
+    return (size_t)(to - line);
+}
+
 static int show_region(void *ctx, const struct vm_region *r)
 {
     const struct maps_context *c = ctx;
@@ -82,23 +114,20 @@ static int show_region(void *ctx, const struct vm_region *r)
     ino_t ino = 0;
     const char *name = r->name;
     size_t before = t->length;
+    char head[5 * 17 + 16];
 
     if (r->file) {
         r->file_ops->describe(r->file, c->path, PATH_MAX_LEN, &dev, &ino);
         name = c->path;
     }
-    text_printf(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", r->start, r->end,
-                r->flags & VM_READ ? 'r' : '-', r->flags & VM_WRITE ? 'w' : '-',
-                r->flags & VM_EXEC ? 'x' : '-', r->flags & VM_SHARED ? 's' : 'p',
-                (unsigned long)(r->object || r->file ? r->offset : 0),
-                (unsigned int)(dev >> 8 & 0xfff),
-                (unsigned int)((dev & 0xff) | (dev >> 12 & ~0xffUL)), (unsigned long)ino);
+    text_append(t, head, region_head(head, r, dev));
+    text_printf(t, "%lu ", (unsigned long)ino);
     if (name) {
         // Names stand in column 73, as tools expect.
         size_t column = t->length - before;
         text_printf(t, "%*s%s", column < 73 ? (int)(73 - column) : 0, "", name);
     }
-    text_printf(t, "\n");
+    text_append(t, "\n", 1);
     return t->failed ? -ENOMEM : 0;
 }
 

@@ -175,19 +175,12 @@ static void mincore_part(struct vm_map *m, const struct vm_region *r, vaddr_t st
                          uint8_t *vec)
 {
     struct vm_cursor c;
-    struct vm_mapping now;
     size_t n = (end - start) >> PAGE_SHIFT;
 
-    for (size_t i = 0; i < n; i++)
-        vec[i] = 0;
     if (r->object)
         mutex_lock(&r->object->lock);
     vm_cursor_open(&c, &m->space, start, end);
-    while (vm_cursor_find(&c)) {
-        vm_cursor_query(&c, &now);
-        vec[(c.pos - start) >> PAGE_SHIFT] = now.page != NULL;
-        c.pos += PAGE_SIZE;
-    }
+    vm_cursor_residence(&c, vec);
     vm_cursor_close(&c);
     for (size_t i = 0; r->object && i < n; i++)
         if (radix_get(r->object, vm_region_index(r, start + (i << PAGE_SHIFT))))

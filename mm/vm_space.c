@@ -322,6 +322,20 @@ bool vm_cursor_find(struct vm_cursor *c)
     return false;
 }
 
+void vm_cursor_residence(struct vm_cursor *c, uint8_t *vec)
+{
+    while (c->pos < c->end) {
+        bool huge;
+        const pte_t *level1 = cursor_level1(c, c->pos), *leaf = cursor_peek_leaf(c, level1, &huge);
+        vaddr_t next = c->level == 0 ? c->end : cursor_next_span(level1, c->pos, c->end);
+        const pte_t *entry = leaf ? &leaf[pt_index(c->pos, 0)] : NULL;
+        for (; c->pos < next; c->pos += PAGE_SIZE) {
+            pte_t pte = entry ? atomic_load(entry++) : 0;
+            *vec++ = huge || leaf_is_counted(pte);
+        }
+    }
+}
+
 static int cursor_map_pte(struct vm_cursor *c, pte_t pte)
 {
     ASSERT(c->pos < c->end);

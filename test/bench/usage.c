@@ -11,7 +11,7 @@
 
 static long memory_free(void)
 {
-    usleep(500000);
+    usleep(3000000);
     return bench_meminfo("MemFree:");
 }
 

@@ -65,6 +65,8 @@ void vm_cursor_seek(struct vm_cursor *c, vaddr_t pos);
 void vm_cursor_query(struct vm_cursor *c, struct vm_mapping *m);
 // Move pos to the next present page at or after it; false (pos = end) when there is none.
 bool vm_cursor_find(struct vm_cursor *c);
+// For each page from pos to the end, a byte: 1 if memory of its own is mapped there. pos: the end.
+void vm_cursor_residence(struct vm_cursor *c, uint8_t *vec);
 
 // Map one page at pos and advance. With VM_EXEC its content must have been there before the cursor
 // was opened. VM_WRITE implies reading (privileged spec: W without R is reserved); no VM_*: kept,
