@@ -218,8 +218,8 @@ long sys_prlimit64(pid_t pid, unsigned int resource, vaddr_t user_new, vaddr_t u
     struct process *self = process_self(), *p = process_find_by_tid(pid == 0 ? self->pid : pid);
     if (!p)
         return -ESRCH;
-    int err = p == self || may_limit(p) ? set_limit(p, resource, user_new ? &new : NULL, &old)
-                                        : -EPERM;
+    int err =
+        p == self || may_limit(p) ? set_limit(p, resource, user_new ? &new : NULL, &old) : -EPERM;
     process_put(p);
     if (err == 0 && user_old)
         err = user_copy_out(user_old, &old, sizeof(old));
