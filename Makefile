@@ -156,6 +156,7 @@ help:
 	@echo 'make run            boot it in QEMU to a shell (leave with poweroff, or Ctrl-A x)'
 	@echo 'make debug          the same, halted at entry, with gdb attached'
 	@echo 'make test           all tests but the slow ones;  make test-full: all of them'
+	@echo 'make fuzz           random calls beside a model, for long (ROUNDS=)'
 	@echo 'make machine        build the strict QEMU;  make test-machine: its own tests'
 	@echo 'make bench          what operations cost, on Vireo and on Linux (FILTER=futex, BASE=results.json)'
 	@echo 'make profile BENCH=calls/getppid   where they cost it, as a flame graph'

@@ -31,6 +31,7 @@ COMMANDS = (
 )
 
 STRESSORS = ("shm-sysv", "sem-sysv", "msg")
+LEAK_KIB = 64
 
 
 def shell_for(lab, kernel):
@@ -67,3 +68,17 @@ def test_stress(lab, kernel, stressor):
     assert "passed: 4: " + stressor in text and "failed: 0" in text, text
     left = shell.check("cat /proc/sysvipc/shm /proc/sysvipc/sem /proc/sysvipc/msg")
     assert len(left.splitlines()) == 3, left
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, rounds", [("shm", 300), ("semaphore", 200), ("message", 200)])
+def test_kill_storm_leaves_nothing(lab, name, rounds):
+    """10,000 processes killed in the middle of it: free memory is what it was, but for what caches may keep."""
+    shell = lab.shell(lab.spec("vireo", initrd=images.programs_initrd()))
+    shell.check(f"/test/{name} kill_storm", 120)
+    before = shell.free_kib()
+    loops = -(-10000 // rounds)
+    status, text = shell.run(f"n=0; while [ $n -lt {loops} ] && /test/{name} kill_storm > /tmp/o; do n=$((n+1)); "
+                             "done; cat /tmp/o; echo ran $n", 900)
+    assert status == 0 and f"ran {loops}\n" in text, text
+    assert before - shell.free_kib() <= LEAK_KIB

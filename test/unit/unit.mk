@@ -134,6 +134,11 @@ unit: $(unit_tests)
 	done; [ -z "$$failed" ] || { echo "unit: failed:$$failed"; exit 1; }; \
 	echo "unit: all $(words $(unit_tests)) programs passed"
 
+# Random calls of System V semaphores beside their model, for long and from another seed each time.
+.PHONY: fuzz
+fuzz: $(unit_out)/ipc/sem_model_test
+	@seed=$$$$; echo "seed $$seed"; SEED=$$seed ROUNDS=$(or $(ROUNDS),2000000) $<
+
 -include $(wildcard $(unit_out)/*/*.d $(unit_out)/test/unit/*/*.d \
                     $(tsan_out)/*/*.d $(tsan_out)/test/unit/*/*.d \
                     $(space_out)/*/*.d $(space_out)/test/unit/*/*.d)
