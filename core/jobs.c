@@ -71,12 +71,20 @@ static struct tty *jobs_caller_tty(void)
     return process_self()->tty;
 }
 
-// Tree lock held: nobody of the session has a terminal any more.
-static void forget_tty(pid_t session)
+// Tree lock held: nobody of the session has this terminal any more.
+static void forget_tty(const struct tty *tty, pid_t session)
 {
     struct process *p = NULL;
     while ((p = process_next_in_session(session, p)) != NULL)
-        p->tty = NULL;
+        if (p->tty == tty)
+            p->tty = NULL;
+}
+
+static void jobs_forget_session(struct tty *tty, pid_t session)
+{
+    spin_lock(&process_tree_lock);
+    forget_tty(tty, session);
+    spin_unlock(&process_tree_lock);
 }
 
 static void jobs_set_caller_tty(struct tty *tty)
@@ -84,7 +92,7 @@ static void jobs_set_caller_tty(struct tty *tty)
     struct process *p = process_self();
     spin_lock(&process_tree_lock);
     if (!tty && p->session_leader)
-        forget_tty(p->session);
+        forget_tty(p->tty, p->session);
     p->tty = tty;
     spin_unlock(&process_tree_lock);
 }
@@ -98,6 +106,7 @@ const struct tty_jobs process_tty_jobs = {
     .check_group = jobs_check_group,
     .caller_tty = jobs_caller_tty,
     .set_caller_tty = jobs_set_caller_tty,
+    .forget_session = jobs_forget_session,
 };
 
 void process_release_tty(struct process *p)
@@ -105,11 +114,8 @@ void process_release_tty(struct process *p)
     struct tty *tty = p->tty;
     if (!p->session_leader || !tty)
         return;
-    pid_t foreground = atomic_load(&tty->group);
-    tty_disassociate(tty, p->session);
+    pid_t foreground = tty_disassociate(tty, p->session);
     jobs_signal_group(foreground, SIGHUP);
     jobs_signal_group(foreground, SIGCONT);
-    spin_lock(&process_tree_lock);
-    forget_tty(p->session);
-    spin_unlock(&process_tree_lock);
+    jobs_forget_session(tty, p->session);
 }

@@ -32,6 +32,7 @@ struct epoll {
     unsigned int nr_inner;      // items that watch an epoll
     struct spinlock ready_lock; // irq-safe
     struct list_node ready;
+    bool collecting; // a collector has items in hand that it may put on the list again
     struct wait_queue waiters;
 };
 
@@ -265,6 +266,7 @@ static struct epoll_item *epoll_next_ready(struct epoll *e)
     if (!list_is_empty(&e->ready)) {
         item = list_first_entry(&e->ready, struct epoll_item, ready_node);
         list_remove(&item->ready_node);
+        e->collecting = true;
     }
     spin_unlock_irqrestore(&e->ready_lock, flags);
     return item;
@@ -299,15 +301,18 @@ static int epoll_collect(struct epoll *e, struct epoll_event *events, int max)
     }
     irq_flags_t flags = spin_lock_irqsave(&e->ready_lock);
     list_splice_tail(&e->ready, &again); // behind those that had no turn
+    e->collecting = false;
     spin_unlock_irqrestore(&e->ready_lock, flags);
     mutex_unlock(&e->lock);
     return nr;
 }
 
+// What another collector has in hand counts: nobody is woken when it puts that back, so who wants
+// to know waits for it on epoll.lock.
 static bool epoll_has_ready(struct epoll *e)
 {
     irq_flags_t flags = spin_lock_irqsave(&e->ready_lock);
-    bool has = !list_is_empty(&e->ready);
+    bool has = !list_is_empty(&e->ready) || e->collecting;
     spin_unlock_irqrestore(&e->ready_lock, flags);
     return has;
 }

@@ -232,7 +232,7 @@ ssize_t pipe_write(struct file *file, struct uio *uio, uint64_t *offset)
         result = pipe_put(p, uio, packet, done == 0);
         if (result > 0) {
             done += result;
-            wake_reader |= was_empty;
+            wake_reader |= was_empty || p->polled; // each write is an event for EPOLLET
         }
         if (uio->left == 0 || result < 0)
             break;
@@ -283,8 +283,10 @@ unsigned int pipe_poll(struct file *file, struct poll_table *table)
         poll_add(table, &p->writers);
     // Who may sleep after this takes the lock, so that he sees what is there or is seen on the
     // queue. Who just looks gets what was true a moment ago, with or without it.
-    if (table != NULL)
+    if (table != NULL) {
         mutex_lock(&p->lock);
+        p->polled = true;
+    }
     if (pipe_file_reads(file)) {
         if (!pipe_is_empty(p))
             events |= POLLIN | POLLRDNORM;

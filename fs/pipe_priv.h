@@ -22,6 +22,7 @@ struct pipe {
     struct pipe_slot *slots;
     uint32_t nr_slots;                   // a power of two
     uint32_t head, tail;                 // free-running: [tail, head) are in use
+    bool polled;                         // somebody has waited by poll(2) or epoll(7)
     struct page *spare[PIPE_NR_SPARE];   // emptied pages to be filled again
     unsigned int nr_readers, nr_writers; // open ends
     // How often an end was opened: who waits in open(2) looks for a change, without the lock.

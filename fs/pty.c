@@ -187,8 +187,10 @@ static void pty_master_release(struct file *file)
     mutex_lock(&tty->lock);
     pid_t session = tty->session, group = tty->group;
     tty->session = tty->group = 0;
-    if (session != 0)
+    if (session != 0) {
+        tty_jobs->forget_session(tty, session);
         tty_jobs->signal_group(session, SIGHUP); // the leader's own group
+    }
     if (group != 0 && group != session)
         tty_jobs->signal_group(group, SIGHUP);
     if (group != 0)
@@ -217,23 +219,27 @@ static size_t pty_take_output(struct pty *p, char *buf, size_t size)
     return n;
 }
 
-static ssize_t pty_master_read(struct file *file, struct uio *uio, uint64_t *offset)
+// Until there is output or will be none. 0 or -errno.
+static int pty_wait_output(struct pty *p, const struct file *file)
 {
-    struct pty *p = file->private;
+    if (pty_ring_used(p) != 0)
+        return 0;
+    if (pty_is_deserted(p))
+        return -EIO;
+    if (file->flags & O_NONBLOCK)
+        return -EAGAIN;
+    return wait_event(&p->readers, pty_ring_used(p) != 0 || pty_is_deserted(p), PARK_INTERRUPTIBLE,
+                      TIME_NEVER) != 0
+               ? -ERESTARTSYS
+               : 0;
+}
+
+// What is there now. Bytes, or -EFAULT if none.
+static ssize_t pty_read_output(struct pty *p, struct uio *uio)
+{
     char batch[PTY_BATCH];
     ssize_t done = 0;
 
-    if (uio->left == 0)
-        return 0;
-    if (pty_ring_used(p) == 0) {
-        if (pty_is_deserted(p))
-            return -EIO;
-        if (file->flags & O_NONBLOCK)
-            return -EAGAIN;
-        if (wait_event(&p->readers, pty_ring_used(p) != 0 || pty_is_deserted(p), PARK_INTERRUPTIBLE,
-                       TIME_NEVER) != 0)
-            return -ERESTARTSYS;
-    }
     while (uio->left != 0) {
         size_t n = pty_take_output(p, batch, MIN(uio->left, sizeof(batch)));
         if (n == 0)
@@ -246,7 +252,21 @@ static ssize_t pty_master_read(struct file *file, struct uio *uio, uint64_t *off
         }
     }
     tty_output_ready(&p->tty);
-    return done != 0 ? done : -EIO;
+    return done;
+}
+
+static ssize_t pty_master_read(struct file *file, struct uio *uio, uint64_t *offset)
+{
+    struct pty *p = file->private;
+    ssize_t result = 0;
+
+    // Again if another reader was quicker.
+    while (uio->left != 0 && result == 0) {
+        result = pty_wait_output(p, file);
+        if (result == 0)
+            result = pty_read_output(p, uio);
+    }
+    return result;
 }
 
 static bool pty_has_input_room(struct pty *p)

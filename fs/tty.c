@@ -120,12 +120,18 @@ void tty_discard_raw(struct tty *tty)
     spin_unlock_irqrestore(&tty->raw_lock, flags);
 }
 
-static bool tty_has_input(struct tty *tty)
+// Bytes that a read could take.
+static uint32_t tty_readable(struct tty *tty)
 {
     uint32_t end = atomic_load(&tty->termios.c_lflag) & ICANON
                        ? atomic_load_acquire(&tty->canonical)
                        : atomic_load_acquire(&tty->head);
-    return end != atomic_load(&tty->tail);
+    return end - atomic_load(&tty->tail);
+}
+
+static bool tty_has_input(struct tty *tty)
+{
+    return tty_readable(tty) != 0;
 }
 
 static bool tty_has_room(struct tty *tty)
@@ -134,20 +140,24 @@ static bool tty_has_room(struct tty *tty)
            (tty->driver->room == NULL || tty->driver->room(tty) != 0);
 }
 
+void tty_send_flow(struct tty *tty, char c)
+{
+    mutex_assert_held(&tty->lock);
+    if (c != '\0' && (tty->driver->room == NULL || tty->driver->room(tty) != 0))
+        tty->driver->write(tty, &c, 1);
+}
+
 // IXOFF: ask the device to stop sending while too much waits, and to go on.
 static void tty_throttle(struct tty *tty, size_t waiting)
 {
     bool stop = tty->throttled ? waiting > TTY_RAW_SIZE / 4 : waiting > TTY_RAW_SIZE / 4 * 3;
-    char c;
 
     if (!(tty->termios.c_iflag & IXOFF))
         stop = false;
     if (stop == tty->throttled)
         return;
     tty->throttled = stop;
-    c = (char)tty->termios.c_cc[stop ? VSTOP : VSTART];
-    if (c != '\0' && (tty->driver->room == NULL || tty->driver->room(tty) != 0))
-        tty->driver->write(tty, &c, 1);
+    tty_send_flow(tty, (char)tty->termios.c_cc[stop ? VSTOP : VSTART]);
 }
 
 // Take what the device sent through the line discipline, as far as readers left room.
@@ -158,9 +168,7 @@ static void tty_work(struct tty *tty)
 
     mutex_lock(&tty->lock);
     do {
-        // PARMRK may double a byte.
-        size_t room = tty_ldisc_room(tty) / (tty->termios.c_iflag & PARMRK ? 2 : 1);
-        n = tty_take_raw(tty, batch, MIN(room, sizeof(batch)), &waiting);
+        n = tty_take_raw(tty, batch, MIN(tty_ldisc_room(tty), sizeof(batch)), &waiting);
         for (size_t i = 0; i < n; i++)
             tty_ldisc_receive(tty, (unsigned char)batch[i]);
         tty_throttle(tty, waiting);
@@ -394,10 +402,13 @@ static unsigned int tty_poll(struct file *file, struct poll_table *table)
 {
     struct tty *tty = file->private;
     unsigned int events = 0;
+    uint32_t need = 1;
 
     poll_add(table, &tty->readers);
     poll_add(table, &tty->writers);
-    if (tty_has_input(tty))
+    if (!(tty->termios.c_lflag & ICANON) && tty->termios.c_cc[VTIME] == 0)
+        need = MAX(tty->termios.c_cc[VMIN], 1); // a read would wait for fewer
+    if (tty_readable(tty) >= need)
         events |= POLLIN | POLLRDNORM;
     if (tty_has_room(tty))
         events |= POLLOUT | POLLWRNORM;
@@ -406,12 +417,17 @@ static unsigned int tty_poll(struct file *file, struct poll_table *table)
     return events;
 }
 
-void tty_disassociate(struct tty *tty, pid_t session)
+pid_t tty_disassociate(struct tty *tty, pid_t session)
 {
+    pid_t group = 0;
+
     mutex_lock(&tty->lock);
-    if (tty->session == session)
+    if (tty->session == session) {
+        group = tty->group;
         tty->session = tty->group = 0;
+    }
     mutex_unlock(&tty->lock);
+    return group;
 }
 
 void tty_hang_up(struct tty *tty)

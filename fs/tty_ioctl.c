@@ -40,7 +40,10 @@ static void tty_discard_input(struct tty *tty)
     tty_discard_raw(tty);
     mutex_lock(&tty->lock);
     tty_ldisc_discard_input(tty);
+    if (tty->driver->input_taken != NULL)
+        tty->driver->input_taken(tty);
     mutex_unlock(&tty->lock);
+    tty_kick(tty); // the thread lets a throttled device go on
 }
 
 static void tty_set_termios(struct tty *tty, const struct termios2 *new)
@@ -186,6 +189,8 @@ static long tty_ioctl_get_winsize(struct tty *tty, unsigned long arg)
 void tty_set_controlling(struct tty *tty)
 {
     mutex_assert_held(&tty->lock);
+    if (tty->session != 0)
+        tty_jobs->forget_session(tty, tty->session);
     tty->session = tty_jobs->caller_session();
     tty->group = tty_jobs->caller_group();
     tty_jobs->set_caller_tty(tty);
@@ -321,8 +326,7 @@ static long tty_ioctl_flow(struct tty *tty, unsigned long action)
     case TCIOFF:
     case TCION:
         c = (char)tty->termios.c_cc[action == TCIOFF ? VSTOP : VSTART];
-        if (c != '\0')
-            tty->driver->write(tty, &c, 1);
+        tty_send_flow(tty, c);
         break;
     default:
         mutex_unlock(&tty->lock);

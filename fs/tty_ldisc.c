@@ -84,11 +84,16 @@ void tty_ldisc_discard_input(struct tty *tty)
 
 size_t tty_ldisc_room(const struct tty *tty)
 {
+    uint32_t used = tty->head - tty->tail;
+    uint32_t room = used < TTY_BUFFER_SIZE - 1 ? TTY_BUFFER_SIZE - 1 - used : 0;
+
+    if (tty_i(tty, PARMRK))
+        room /= 2; // may double a byte
     // While no line is complete there is nothing to read: what doesn't fit is dropped, so that the
-    // user can still erase or end the line.
-    if (tty_l(tty, ICANON) && tty->canonical == tty->tail)
-        return TTY_BUFFER_SIZE;
-    return TTY_BUFFER_SIZE - 1 - (tty->head - tty->tail);
+    // user can still erase or end the line. Byte by byte: behind its end nothing may be dropped.
+    if (room == 0 && tty_l(tty, ICANON) && tty->canonical == tty->tail)
+        room = 1;
+    return room;
 }
 
 static bool tty_put_input(struct tty *tty, unsigned char c, bool mark)

@@ -10,7 +10,8 @@
 // tty_ldisc.c. All with tty->lock held.
 void tty_ldisc_init(struct tty *tty);                     // default termios, empty buffers
 void tty_ldisc_receive(struct tty *tty, unsigned char c); // one byte from the device
-// Bytes that may be received now without losing one that a reader could have taken.
+// Bytes that may be received now without losing one that a reader could have taken; if no line is
+// complete, at least one: the end of the line, or a byte to be dropped.
 size_t tty_ldisc_room(const struct tty *tty);
 // Output processing of n bytes into tty->output. How many were taken: stops when it is full.
 size_t tty_ldisc_output(struct tty *tty, const char *data, size_t n);
@@ -49,6 +50,8 @@ void tty_kick(struct tty *tty); // there may be work for the thread
 void tty_discard_raw(struct tty *tty);
 int tty_wait_drained(struct tty *tty); // 0 or -ERESTARTSYS
 void tty_hang_up(struct tty *tty);     // reads end, writes fail, waiters wake
+// VSTOP or VSTART to the device; dropped if that key is off or the device has no room. Lock held.
+void tty_send_flow(struct tty *tty, char c);
 // Is the file /dev/console, where job control doesn't stop anybody?
 static inline bool tty_is_console_file(const struct file *file)
 {

@@ -29,9 +29,11 @@ unit_sources_lib/inflate_test := lib/inflate.c
 unit_objects_lib/inflate_test := $(unit_zlib)
 unit_sources_lib/rbtree_test  := lib/rbtree.c
 unit_fs                       := test/unit/fs/fs_host.c mm/uio.c
+unit_sources_fs/epoll_test    := $(unit_fs) fs/poll.c lib/rbtree.c
 unit_sources_fs/pipe_test     := $(unit_fs) fs/poll.c fs/pipe.c fs/pipe_fifo.c
 unit_sources_fs/poll_test     := $(unit_fs) fs/poll.c
 unit_sources_fs/procfs_test   := $(unit_fs) fs/poll.c fs/procfs.c fs/text.c
+unit_sources_fs/tty_ioctl_test := $(unit_fs) fs/poll.c fs/tty.c fs/tty_ldisc.c fs/tty_ioctl.c
 unit_sources_fs/tty_test      := $(unit_fs) fs/poll.c fs/tty.c fs/tty_ldisc.c fs/tty_ioctl.c
 
 # sync runs on threads of the host under ThreadSanitizer, which excludes ASan: objects of its own.

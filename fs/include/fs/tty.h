@@ -31,7 +31,8 @@ struct tty_driver {
 };
 
 // Job control as core does it (tcsetpgrp(3), "The controlling terminal" in POSIX). Processes and
-// groups are numbers here. signal_group and set_caller_tty are called with tty->lock held.
+// groups are numbers here. signal_group, set_caller_tty and forget_session are called with
+// tty->lock held.
 struct tty_jobs {
     void (*signal_group)(pid_t pgrp, int signal);
     // May the caller read/write (tostop)/change this terminal? 0; -ERESTARTSYS after SIGTTIN or
@@ -45,6 +46,8 @@ struct tty_jobs {
     // The caller's controlling terminal, NULL for none; and set it (TIOCSCTTY, open, TIOCNOTTY).
     struct tty *(*caller_tty)(void);
     void (*set_caller_tty)(struct tty *tty);
+    // The processes of this session have `tty` no more: it hung up or another session took it.
+    void (*forget_session)(struct tty *tty, pid_t session);
 };
 
 #define TTY_BUFFER_SIZE 4096
@@ -102,5 +105,6 @@ void tty_output_ready(struct tty *tty);
 __noreturn void tty_thread(void *unused);
 void tty_set_console(struct tty *tty); // what /dev/console means
 struct tty *tty_console(void);
-// Session leader exits or hangs up: forget the session (SIGHUP/SIGCONT is core's part). May sleep.
-void tty_disassociate(struct tty *tty, pid_t session);
+// Session leader exits or hangs up: forget the session (SIGHUP/SIGCONT is core's part). The group
+// that was in the foreground; 0 if the terminal isn't this session's. May sleep.
+pid_t tty_disassociate(struct tty *tty, pid_t session);

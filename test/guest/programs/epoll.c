@@ -88,6 +88,9 @@ TEST(edges)
     CHECK_EQ(ready(fds[0], 0), EPOLLIN);
     control(EPOLL_CTL_MOD, fds[0], EPOLLIN | EPOLLET); // asks anew
     CHECK_EQ(ready(fds[0], 0), EPOLLIN);
+    CHECK_EQ(write(fds[1], "c", 1), 1); // though "b" is still there
+    CHECK_EQ(ready(fds[0], 0), EPOLLIN);
+    CHECK_EQ(ready(fds[0], 0), 0);
 }
 
 TEST(one_shots)

@@ -3,6 +3,7 @@
 // read, who is signalled, what happens when one side goes.
 #include "ktap.h"
 #include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -390,6 +391,152 @@ TEST(full_buffers_refuse)
     CHECK_EQ(errno, EAGAIN);
     struct pollfd p = {slave, POLLOUT, 0};
     CHECK_EQ(poll(&p, 1, 0), 0);
+    CHECK_EQ(tcflow(slave, TCIOFF), 0); // no room for the character either: it is dropped
+    CHECK_EQ(tcflow(slave, TCION), 0);
     CHECK(read(master, block, sizeof(block)) > 0);
     CHECK_EQ(poll(&p, 1, 2000), 1);
+}
+
+static void echo_off(void)
+{
+    change(0, 0, 0, ECHO);
+}
+
+// Lines and ends of file behind a line that fills the buffer wait until it is read.
+TEST(what_follows_a_full_line_is_kept)
+{
+    static char line[4300], got[8192];
+    open_pair();
+    echo_off();
+    memset(line, 'x', 4095);
+    strcpy(line + 4095, "\nsecond\n\004");
+    type(line);
+    CHECK_EQ(read(slave, got, sizeof(got)), 4096);
+    CHECK_EQ(memcmp(got, line, 4096), 0);
+    check_read("second\n");
+    CHECK_EQ(read(slave, got, sizeof(got)), 0);
+    memset(line, 'y', 4200); // too long: dropped, but for what fits
+    strcpy(line + 4200, "\nthird\n");
+    type(line);
+    CHECK_EQ(read(slave, got, sizeof(got)), 4096);
+    CHECK_EQ(got[4095], '\n');
+    check_read("third\n");
+}
+
+// Whoever waits on the master to send goes on when the input is flushed.
+TEST(flush_wakes_the_writer)
+{
+    static char block[20000];
+    struct termios t;
+    int status;
+    open_pair();
+    echo_off();
+    CHECK_EQ(tcgetattr(slave, &t), 0);
+    cfmakeraw(&t);
+    CHECK_EQ(tcsetattr(slave, TCSANOW, &t), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(write(master, block, sizeof(block)) == sizeof(block) ? 0 : 1);
+    // Nobody reads: each flush lets no more through than the buffers hold.
+    for (int i = 0; i < 100 && waitpid(pid, &status, WNOHANG) == 0; i++) {
+        sleep_ms(20);
+        CHECK_EQ(tcflush(slave, TCIFLUSH), 0);
+    }
+    CHECK_ERRNO(waitpid(pid, &status, WNOHANG), ECHILD);
+    CHECK_EQ(status, 0);
+}
+
+TEST(poll_waits_for_the_minimum)
+{
+    struct termios t;
+    open_pair();
+    CHECK_EQ(tcgetattr(slave, &t), 0);
+    cfmakeraw(&t);
+    t.c_cc[VMIN] = 4;
+    CHECK_EQ(tcsetattr(slave, TCSANOW, &t), 0);
+    type("abc");
+    check_nothing_to_read();
+    type("d");
+    struct pollfd p = {slave, POLLIN, 0};
+    CHECK_EQ(poll(&p, 1, 3000), 1);
+    check_read("abcd");
+}
+
+static void read_until_q(void)
+{
+    char byte = 0;
+    while (byte != 'q')
+        CHECK_EQ(read(master, &byte, 1), 1);
+    _exit(0);
+}
+
+// Two who wait for one byte: the slower one goes on waiting.
+TEST(two_readers_of_a_master)
+{
+    int status;
+    open_pair();
+    pid_t readers[2];
+    for (int i = 0; i < 2; i++) {
+        readers[i] = fork();
+        if (readers[i] == 0)
+            read_until_q();
+    }
+    for (int i = 0; i < 300; i++) {
+        CHECK_EQ(write(slave, "x", 1), 1);
+        usleep(1000);
+    }
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(write(slave, "q", 1), 1);
+        CHECK(wait(&status) > 0);
+        CHECK_EQ(status, 0);
+    }
+}
+
+static volatile sig_atomic_t hung_up;
+
+static void on_hang_up(int number)
+{
+    hung_up++;
+}
+
+// Has the terminal until another session takes it, and then ends: not the end of that session.
+static void lose_terminal(void)
+{
+    signal(SIGHUP, SIG_IGN);
+    CHECK_EQ(write(slave, "mine\n", 5), 5);
+    for (int i = 0; i < 3000; i++) {
+        int own = open("/dev/tty", O_RDWR);
+        if (own < 0) {
+            CHECK_EQ(errno, ENXIO);
+            _exit(0);
+        }
+        close(own);
+        sleep_ms(1);
+    }
+    _exit(1);
+}
+
+TEST(stolen_terminal)
+{
+    int status;
+    open_pair();
+    pid_t first = child_on_terminal(lose_terminal);
+    check_screen("mine\r\n");
+    pid_t second = fork();
+    if (second == 0) {
+        CHECK_EQ(setsid(), getpid());
+        CHECK_ERRNO(ioctl(slave, TIOCSCTTY, 0), EPERM);
+        signal(SIGHUP, on_hang_up);
+        CHECK_EQ(ioctl(slave, TIOCSCTTY, 1), 0);
+        CHECK_EQ(tcgetsid(slave), getpid());
+        for (int i = 0; i < 3000 && kill(first, 0) == 0; i++)
+            sleep_ms(1);
+        CHECK_EQ(hung_up, 0);
+        CHECK_EQ(tcgetpgrp(slave), getpid());
+        _exit(0);
+    }
+    CHECK_EQ(waitpid(first, &status, 0), first);
+    CHECK_EQ(status, 0);
+    CHECK_EQ(waitpid(second, &status, 0), second);
+    CHECK_EQ(status, 0);
 }

@@ -5,6 +5,7 @@
 
 #include <asm/poll.h>
 #include <errno.h>
+#include <fs/poll.h>
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <stdlib.h>
@@ -276,6 +277,35 @@ static void test_open_again(void **state)
     assert_int_equal(host_write(in, "x", 1), -EPIPE);
 }
 
+static struct waiter watcher;
+
+static void watch(struct poll_table *table, struct wait_queue *queue)
+{
+    waiter_init(&watcher, false);
+    wait_queue_add(queue, &watcher);
+}
+
+// epoll(7) with EPOLLET: each write is an event, though nobody read what came before.
+static void test_each_write_wakes_a_poller(void **state)
+{
+    struct pipe *p = out->private;
+    struct poll_table table;
+
+    poll_table_init(&table);
+    table.add = watch;
+    assert_int_equal(pipe_poll(out, &table), 0);
+    host_nr_wakes = 0;
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(host_write(in, "x", 1), 1);
+        assert_int_equal(host_nr_wakes, i);
+    }
+    assert_int_equal(host_write(in, big, 65536), 65536 - 4096);
+    assert_int_equal(host_nr_wakes, 4);
+    assert_int_equal(host_write(in, big, 1), -EAGAIN); // nothing came
+    assert_int_equal(host_nr_wakes, 4);
+    wait_queue_remove(&p->readers, &watcher);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -286,7 +316,7 @@ int main(void)
         TEST(test_broken_pipe),   TEST(test_waiting),
         TEST(test_packets),       TEST(test_resize),
         TEST(test_bytes_waiting), TEST(test_fifo),
-        TEST(test_open_again),
+        TEST(test_open_again),    TEST(test_each_write_wakes_a_poller),
     };
     pipe_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
