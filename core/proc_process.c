@@ -139,33 +139,50 @@ static uint64_t pid_key(uint64_t key, int64_t pid)
 #define OF_MAP .may_open = proc_may_look, .version = proc_map_version
 
 #define COMMON_FILES                                                                               \
-    {.name = "stat", .mode = R_ALL, .show = proc_show_stat},                                       \
-        {.name = "statm", .mode = R_ALL, .show = proc_show_statm},                                 \
-        {.name = "status", .mode = R_ALL, .show = proc_show_status},                               \
-        {.name = "comm", .mode = R_ALL | 0200, .show = show_comm, .store = store_comm},            \
-        {.name = "cmdline", .mode = R_ALL, .show = proc_show_cmdline},                             \
+    {.name = "stat", .mode = R_ALL, .show = proc_show_stat, .owner = owner_of},                    \
+        {.name = "statm", .mode = R_ALL, .show = proc_show_statm, .owner = owner_of},              \
+        {.name = "status", .mode = R_ALL, .show = proc_show_status, .owner = owner_of},            \
+        {.name = "comm",                                                                           \
+         .mode = R_ALL | 0200,                                                                     \
+         .show = show_comm,                                                                        \
+         .store = store_comm,                                                                      \
+         .owner = owner_of},                                                                       \
+        {.name = "cmdline", .mode = R_ALL, .show = proc_show_cmdline, .owner = owner_of},          \
         {.name = "environ",                                                                        \
          .mode = R_OWNER,                                                                          \
          .show = proc_show_environ,                                                                \
          OF_MAP,                                                                                   \
          .owner = owner_of},                                                                       \
         {.name = "auxv", .mode = R_OWNER, .show = proc_show_auxv, OF_MAP, .owner = owner_of},      \
-        {.name = "maps", .mode = R_ALL, .show = proc_show_maps, OF_MAP},                           \
-        {.name = "smaps", .mode = R_ALL, .show = proc_show_smaps, OF_MAP},                         \
-        {.name = "smaps_rollup", .mode = R_ALL, .show = proc_show_smaps_rollup, OF_MAP},           \
+        {.name = "maps", .mode = R_ALL, .show = proc_show_maps, OF_MAP, .owner = owner_of},        \
+        {.name = "smaps", .mode = R_ALL, .show = proc_show_smaps, OF_MAP, .owner = owner_of},      \
+        {.name = "smaps_rollup",                                                                   \
+         .mode = R_ALL,                                                                            \
+         .show = proc_show_smaps_rollup,                                                           \
+         OF_MAP,                                                                                   \
+         .owner = owner_of},                                                                       \
         {.name = "mem",                                                                            \
          .mode = R_OWNER | 0200,                                                                   \
          .access = proc_access_mem,                                                                \
          OF_MAP,                                                                                   \
          .owner = owner_of},                                                                       \
-        {.name = "limits", .mode = R_ALL, .show = proc_show_limits},                               \
-        {.name = "mounts", .mode = R_ALL, .show = proc_show_mounts},                               \
-        {.name = "exe", .mode = LINK, .readlink = proc_readlink_exe, .follow = proc_follow_exe},   \
-        {.name = "cwd", .mode = LINK, .readlink = proc_readlink_cwd, .follow = proc_follow_cwd},   \
+        {.name = "limits", .mode = R_ALL, .show = proc_show_limits, .owner = owner_of},            \
+        {.name = "mounts", .mode = R_ALL, .show = proc_show_mounts, .owner = owner_of},            \
+        {.name = "exe",                                                                            \
+         .mode = LINK,                                                                             \
+         .readlink = proc_readlink_exe,                                                            \
+         .follow = proc_follow_exe,                                                                \
+         .owner = owner_of},                                                                       \
+        {.name = "cwd",                                                                            \
+         .mode = LINK,                                                                             \
+         .readlink = proc_readlink_cwd,                                                            \
+         .follow = proc_follow_cwd,                                                                \
+         .owner = owner_of},                                                                       \
         {.name = "root",                                                                           \
          .mode = LINK,                                                                             \
          .readlink = proc_readlink_root,                                                           \
-         .follow = proc_follow_root},                                                              \
+         .follow = proc_follow_root,                                                               \
+         .owner = owner_of},                                                                       \
     {                                                                                              \
         .name = "fd", .mode = S_IFDIR | 0500, .next = proc_fd_next, .entry = &proc_fd_entry,       \
         .make_key = proc_fd_key, .owner = owner_of                                                 \

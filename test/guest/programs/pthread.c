@@ -121,6 +121,24 @@ TEST_SECONDS(semaphores_ping_pong, 60)
     CHECK_EQ(pthread_join(thread, NULL), 0);
 }
 
+// Names of other threads are set through /proc, whose files belong to who runs the process.
+TEST(user_names_another_thread)
+{
+    char name[16];
+    pthread_t thread;
+    sem_init(&ping, 0, 0);
+    sem_init(&pong, 0, 0);
+    CHECK_EQ(setgid(1000), 0);
+    CHECK_EQ(setuid(1000), 0);
+    CHECK_EQ(pthread_create(&thread, NULL, echo_semaphore, (void *)1), 0);
+    CHECK_EQ(pthread_setname_np(thread, "a worker"), 0);
+    CHECK_EQ(pthread_getname_np(thread, name, sizeof(name)), 0);
+    CHECK_EQ(strcmp(name, "a worker"), 0);
+    sem_post(&ping);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_ERRNO(open("/proc/1/comm", O_WRONLY), EACCES);
+}
+
 static pthread_barrier_t barrier;
 
 static void *meet(void *argument)
