@@ -48,56 +48,56 @@ struct crg_model {
 
 /* 24 MHz in; PLL0 1000, PLL1 1068, PLL2 1188 MHz as storage.c presets them. */
 static const struct crg_value sys_values[] = {
-    {1, 1},          /* cpu_core; its root is the oscillator */
-    {2, 2},          /* cpu_bus */
-    {4, 2},          /* perh_root */
-    {6, 3},          /* nocstg_bus */
-    {7, 3},          /* axi_cfg0: 396 MHz */
-    {8, 2},          /* stg_axiahb: 198 MHz */
-    {9, GATE},       /* ahb0 */
-    {10, GATE},      /* ahb1 */
-    {11, 4},         /* apb_bus: 49.5 MHz */
-    {12, GATE},      /* apb0 */
-    {13, 2},         /* pll0_div2 */
-    {14, 2},         /* pll1_div2 */
-    {15, 2},         /* pll2_div2 */
-    {20, 2},         /* isp_2x */
-    {21, 2},         /* isp_axi */
-    {25, GATE},      /* hart 0 */
-    {26, GATE},      /* hart 1 */
-    {27, GATE},      /* hart 2 */
-    {28, GATE},      /* hart 3 */
-    {29, GATE},      /* hart 4 */
-    {31, 6},         /* rtc_toggle: the 4 MHz of the timer */
-    {38, GATE},      /* noc_bus_cpu_axi */
-    {39, GATE},      /* noc_bus_axicfg0_axi */
-    {40, 2},         /* osc_div2 */
-    {41, 2},         /* pll1_div4 */
-    {42, 2},         /* pll1_div8 */
-    {43, PARENT(1)}, /* ddr_bus */
-    {44, GATE},      /* ddr_axi */
-    {53, GATE},      /* noc_bus_isp_axi */
-    {56, GATE},      /* axi_cfg1_main */
-    {57, GATE},      /* axi_cfg1_ahb */
-    {83, GATE},      /* axi_cfg0_main_div */
-    {84, GATE},      /* axi_cfg0_main */
-    {85, GATE},      /* axi_cfg0_hifi4 */
-    {89, 10},        /* qspi_ref_src */
-    {93, 2},         /* sdio0_sdcard */
-    {94, 2},         /* sdio1_sdcard */
-    {95, 8},         /* usb_125m */
-    {96, GATE},      /* noc_bus_stg_axi */
-    {99, 2},         /* gmac_src */
-    {100, 8},        /* gmac1_gtxclk: 125 MHz */
-    {101, 2},        /* gmac1_rmii_rtx */
-    {102, 10},       /* gmac1_ptp */
-    {108, 8},        /* gmac0_gtxclk */
-    {109, 10},       /* gmac0_ptp */
-    {110, 31},       /* gmac_phy */
-    {112, GATE},     /* iomux_apb, which SPL doesn't open */
-    {130, 24},       /* temp_core */
-    {145, GATE},     /* uart0_apb */
-    {146, GATE},     /* uart0_core */
+    {1, 1},           /* cpu_core; its root is the oscillator */
+    {2, 2},           /* cpu_bus */
+    {4, 2},           /* perh_root */
+    {6, 3},           /* nocstg_bus */
+    {7, 3},           /* axi_cfg0: 396 MHz */
+    {8, 2},           /* stg_axiahb: 198 MHz */
+    {9, GATE},        /* ahb0 */
+    {10, GATE},       /* ahb1 */
+    {11, 4},          /* apb_bus: 49.5 MHz */
+    {12, GATE},       /* apb0 */
+    {13, 2},          /* pll0_div2 */
+    {14, 2},          /* pll1_div2 */
+    {15, 2},          /* pll2_div2 */
+    {20, 2},          /* isp_2x */
+    {21, 2},          /* isp_axi */
+    {25, GATE},       /* hart 0 */
+    {26, GATE},       /* hart 1 */
+    {27, GATE},       /* hart 2 */
+    {28, GATE},       /* hart 3 */
+    {29, GATE},       /* hart 4 */
+    {31, 6},          /* rtc_toggle: the 4 MHz of the timer */
+    {38, GATE},       /* noc_bus_cpu_axi */
+    {39, GATE},       /* noc_bus_axicfg0_axi */
+    {40, 2},          /* osc_div2 */
+    {41, 2},          /* pll1_div4 */
+    {42, 2},          /* pll1_div8 */
+    {43, PARENT(1)},  /* ddr_bus */
+    {44, GATE},       /* ddr_axi */
+    {53, GATE},       /* noc_bus_isp_axi */
+    {56, GATE},       /* axi_cfg1_main */
+    {57, GATE},       /* axi_cfg1_ahb */
+    {83, GATE},       /* axi_cfg0_main_div */
+    {84, GATE},       /* axi_cfg0_main */
+    {85, GATE},       /* axi_cfg0_hifi4 */
+    {89, 10},         /* qspi_ref_src */
+    {93, 2},          /* sdio0_sdcard */
+    {94, 2},          /* sdio1_sdcard */
+    {95, 8},          /* usb_125m */
+    {96, GATE},       /* noc_bus_stg_axi */
+    {99, 2},          /* gmac_src */
+    {100, 8},         /* gmac1_gtxclk: 125 MHz */
+    {101, 2},         /* gmac1_rmii_rtx */
+    {102, 10},        /* gmac1_ptp */
+    {108, 8},         /* gmac0_gtxclk */
+    {109, 10},        /* gmac0_ptp */
+    {110, 31},        /* gmac_phy */
+    {112, GATE},      /* iomux_apb, which SPL doesn't open */
+    {130, 24},        /* temp_core */
+    {145, GATE},      /* uart0_apb */
+    {146, GATE},      /* uart0_core */
     {0, 0},
 };
 
