@@ -23,6 +23,8 @@
 #define STATUS_OK     0
 #define STATUS_NONE   0xff
 
+#define SECTOR_SIZE       512U
+#define SECTORS_PER_PAGE  (PAGE_SIZE / SECTOR_SIZE)
 #define PAGES_PER_REQUEST 32U
 #define BLK_MAJOR         254
 #define MINORS_PER_DISK   16
@@ -75,7 +77,7 @@ static bool try_push(struct blk *b, const struct virtio_buffer *buffers, unsigne
 
 // One request, start to end. 0 or -EIO/-ENOMEM.
 static int submit(struct blk *b, uint32_t type, uint64_t sector, struct page *const *pages,
-                  unsigned int nr_pages)
+                  unsigned int nr_sectors)
 {
     struct virtio_buffer buffers[PAGES_PER_REQUEST + 2];
     struct blk_request *r = kzalloc(sizeof(*r));
@@ -86,9 +88,12 @@ static int submit(struct blk *b, uint32_t type, uint64_t sector, struct page *co
     r->header = (struct blk_header){.type = type, .sector = sector};
     r->status = STATUS_NONE;
     buffers[n++] = (struct virtio_buffer){virt_to_phys(&r->header), sizeof(r->header), false};
-    for (unsigned int i = 0; i < nr_pages; i++)
+    for (unsigned int i = 0; nr_sectors > 0; i++) {
+        unsigned int part = (unsigned int)MIN(nr_sectors, SECTORS_PER_PAGE);
         buffers[n++] =
-            (struct virtio_buffer){page_to_phys(pages[i]), PAGE_SIZE, type == REQUEST_IN};
+            (struct virtio_buffer){page_to_phys(pages[i]), part * SECTOR_SIZE, type == REQUEST_IN};
+        nr_sectors -= part;
+    }
     buffers[n++] = (struct virtio_buffer){virt_to_phys(&r->status), 1, true};
 
     wait_event(&b->room, try_push(b, buffers, n, r), PARK_UNINTERRUPTIBLE, TIME_NEVER);
@@ -100,18 +105,19 @@ static int submit(struct blk *b, uint32_t type, uint64_t sector, struct page *co
 }
 
 static int blk_transfer(struct block_device *block, bool write, uint64_t sector,
-                        struct page *const *pages, unsigned int nr_pages)
+                        struct page *const *pages, unsigned int nr_sectors)
 {
     struct blk *b = container_of(block, struct blk, block);
 
-    while (nr_pages > 0) {
-        unsigned int n = MIN(nr_pages, MIN(PAGES_PER_REQUEST, b->queue.size - 2U));
+    while (nr_sectors > 0) {
+        unsigned int nr_pages = MIN(PAGES_PER_REQUEST, b->queue.size - 2U);
+        unsigned int n = (unsigned int)MIN(nr_sectors, nr_pages * SECTORS_PER_PAGE);
         int err = submit(b, write ? REQUEST_OUT : REQUEST_IN, sector, pages, n);
         if (err)
             return err;
-        pages += n;
-        nr_pages -= n;
-        sector += n * (PAGE_SIZE / 512);
+        pages += n / SECTORS_PER_PAGE;
+        nr_sectors -= n;
+        sector += n;
     }
     return 0;
 }

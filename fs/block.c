@@ -28,19 +28,27 @@ static struct block_device *block_list;
 
 static uint64_t block_size_bytes(const struct block_device *b)
 {
-    return ALIGN_DOWN(b->nr_sectors * SECTOR_SIZE, PAGE_SIZE);
+    return b->nr_sectors * SECTOR_SIZE;
+}
+
+// One page of the cache; of the last one only what the device has.
+static int block_transfer_page(struct vm_object *o, bool write, uint64_t index, struct page *page)
+{
+    struct block_device *b = container_of(o, struct block_device, object);
+    uint64_t sector = index * SECTORS_PER_PAGE;
+    uint64_t nr = MIN(b->nr_sectors - sector, (uint64_t)SECTORS_PER_PAGE);
+
+    return b->ops->transfer(b, write, sector, &page, (unsigned int)nr);
 }
 
 static int block_fill(struct vm_object *o, uint64_t index, struct page *page)
 {
-    struct block_device *b = container_of(o, struct block_device, object);
-    return b->ops->transfer(b, false, index * SECTORS_PER_PAGE, &page, 1);
+    return block_transfer_page(o, false, index, page);
 }
 
 static int block_write_back(struct vm_object *o, uint64_t index, struct page *page)
 {
-    struct block_device *b = container_of(o, struct block_device, object);
-    return b->ops->transfer(b, true, index * SECTORS_PER_PAGE, &page, 1);
+    return block_transfer_page(o, true, index, page);
 }
 
 static void block_release_object(struct vm_object *o)

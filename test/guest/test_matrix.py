@@ -103,21 +103,26 @@ def test_disk(lab):
     """virtio-blk, read and written, and what was written is in the file."""
     path = os.path.join(images.OUT, "blank.img")
     with open(path, "wb") as file:
-        file.write(b"".join(b"sector %08d\n" % n + b"." * 496 for n in range(16384)))
+        file.write(b"".join(b"sector %08d\n" % n + b"." * 496 for n in range(16388)))
     shell = lab.shell(lab.spec(initrd=images.session_initrd(), disk=path))
-    assert shell.check("cat /sys/class/block/vda/size 2>/dev/null || echo 16384").strip() == "16384"
+    assert shell.check("cat /sys/class/block/vda/size 2>/dev/null || echo 16388").strip() == "16388"
     assert "sector 00012345" in shell.check("dd if=/dev/vda bs=512 skip=12345 count=1 2>/dev/null; echo")
     host = subprocess.run(["md5sum", path], capture_output=True, text=True, check=True).stdout.split()[0]
     assert shell.check("md5sum < /dev/vda", 60).split()[0] == host
-    shell.check("seq 1 100000 | head -c 300000 > /tmp/x; dd if=/tmp/x of=/dev/vda bs=512 seek=1000 conv=notrunc 2>/dev/null; sync")
-    shell.check("dd if=/dev/vda bs=512 skip=1000 count=586 2>/dev/null | head -c 300000 | cmp - /tmp/x")
+    shell.check("seq 1 100000 > /tmp/all; dd if=/tmp/all of=/tmp/x bs=512 count=586 2>/dev/null; dd if=/tmp/x of=/dev/vda bs=512 seek=1000 conv=notrunc 2>/dev/null; sync")
+    shell.check("dd if=/dev/vda bs=512 skip=1000 count=586 2>/dev/null | cmp - /tmp/x")
     shell.check("exec 9<>/dev/vda; printf 'held open' >&9; sync")
     with open(path, "rb") as file:
         assert file.read(9) == b"held open"
+    shell.check("echo the end | dd of=/dev/vda bs=512 seek=16387 conv=notrunc 2>/dev/null; sync")
+    shell.check("! echo more | dd of=/dev/vda bs=512 seek=16388 conv=notrunc 2>/dev/null")
     shell.machine.write("poweroff -f\n")
     shell.machine.wait_end(30)
     with open(path, "rb") as file:
         data = file.read()
+    assert len(data) == 16388 * 512
+    assert data[16387 * 512:16387 * 512 + 8] == b"the end\n"
+    assert data[16386 * 512:16386 * 512 + 15] == b"sector 00016386"
     assert data[512000:512020] == b"1\n2\n3\n4\n5\n6\n7\n8\n9\n10"
     assert data[9:15] == b"000000" and data[512:527] == b"sector 00000001"
 

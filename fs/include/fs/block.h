@@ -7,10 +7,10 @@
 struct block_device;
 
 struct block_ops {
-    // Transfer nr_pages whole pages at `sector` (512 bytes each); may sleep; whole transfer or
-    // -EIO.
+    // Transfer nr_sectors (512 bytes each) at `sector` from or to whole pages, the last of which
+    // may be used in part; may sleep; whole transfer or -EIO.
     int (*transfer)(struct block_device *b, bool write, uint64_t sector, struct page *const *pages,
-                    unsigned int nr_pages);
+                    unsigned int nr_sectors);
     int (*flush)(struct block_device *b); // to stable storage
 };
 
@@ -27,7 +27,7 @@ struct block_device {
     struct block_device *next; // all of them
 };
 
-// Make /dev/NAME. The last partial page of the device is not reachable. 0 or -errno.
+// Make /dev/NAME. 0 or -errno.
 int block_register(struct block_device *b, dev_t dev);
 // Write what is dirty of every device to stable storage. 0 or the first error. May sleep.
 int block_sync_all(void);
