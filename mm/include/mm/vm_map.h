@@ -5,7 +5,7 @@
 // brk(2), madvise(2).
 //
 // Nothing here reaches for "current": the map, the limits and the object come as arguments.
-// Lock order: vm_map.lock (write to edit, read to fault) > vm_object.lock > vm_space.lock.
+// Lock order: vm_map.lock (write to edit, read to fault) > vm_object.lock > page tables.
 #pragma once
 
 #include <arch/port.h>
