@@ -35,7 +35,7 @@ struct radix_node;
 struct vm_object {
     struct refcount refs;
     const struct vm_object_ops *ops;
-    struct mutex lock; // guards the rest; below vm_map.lock, above vm_space.lock
+    struct mutex lock; // guards the rest; below vm_map.lock, above page tables
     struct radix_node *root;
     unsigned int height;
     uint64_t nr_pages;
