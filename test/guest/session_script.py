@@ -163,7 +163,7 @@ SYSTEM = [
     line("mount -o remount,ro / 2>&1; touch /readonly; mount -o remount,rw /; touch /writable && rm /writable"),
     line("df /dev /tmp 2> /tmp/err | awk '{ print NF }'; cat /tmp/err; du -s /etc"),
     line("mkdir -p /jail/bin; cp /bin/busybox /jail/bin/; chroot /jail /bin/busybox ls -R /; rm -r /jail"),
-    line("ps -o pid,user,args | grep -v '\\[' | grep -v PID", "pid", "spaces"),
+    line("ps -o pid,user,args > /tmp/ps; grep -v -e '\\[' -e PID /tmp/ps", "pid", "spaces"),
     line("ps > /tmp/ps; head -n 1 /tmp/ps; grep -c '[s]h -i' /tmp/ps"),
     line("top -b -n 1 | head -n 4", "number", "spaces", "percent"),
     line("free | awk '{ print $1, NF }'; uptime | grep -c 'load average'; nproc"),
@@ -184,7 +184,7 @@ SYSTEM = [
     line("mknod /tmp/null c 1 3; echo gone > /tmp/null; cat /tmp/null; mknod /tmp/odd c 250 250; cat /tmp/odd; rm /tmp/null /tmp/odd"),
     line("dmesg | wc -l | grep -qv '^[0-9]$' && echo lines; dmesg | head -n 1 | cut -c1-4; echo '<6>from user' > /dev/kmsg; dmesg | tail -n 1 | cut -d']' -f2"),
     line("kill -0 1 && echo there; kill -0 99999; kill -l 15; kill 1; kill -HUP 1"),
-    line("sh -c 'setsid sh -c \"ps -o pid,sid,args\" | grep -c setsid'; sync; cat /proc/sys/kernel/hostname; "
+    line("sh -c 'setsid sh -c \"ps -o pid,sid,args\" > /tmp/ps; grep -c setsid /tmp/ps'; sync; cat /proc/sys/kernel/hostname; "
          "echo by-proc > /proc/sys/kernel/hostname; hostname; hostname '(none)'"),
     line("chrt -f 10 chrt -p $$ 2>&1 | wc -l; taskset 1 sh -c 'taskset -p $$' | sed 's/.*: //'; renice 3 $$; nice; renice 0 $$"),
     line("stty -a | head -n 1; stty -echo; stty echo; stty size; stty rows 30; stty size; stty rows 24"),
@@ -220,7 +220,7 @@ KEYS = [
     keys("read -s and -n", ("read -n 2 x; echo; echo got $x\n", "\n"), (0.3, None), ("qz", PROMPT),
          ("read -s y; echo got $y\n", "\n"), (0.3, None), ("secret\n", PROMPT)),
     keys("read -t runs out", ("read -t 1 x; echo $?\n", PROMPT)),
-    keys("vi writes a file", ("vi /tmp/v\n", r"- /tmp/v"), (0.3, None), ("ifirst line\nsecond", "second"), (0.3, None),
+    keys("vi writes a file", ("vi /tmp/v\n", r"- /tmp/v"), (0.3, None), ("ifirst line\nsecond", r"d\x1b\[2;7H"), (0.3, None),
          (ESC, None), (0.3, None), (CTRL["L"], r"second"), (0.3, None), ("yyp0xx", None), (0.5, None),
          (CTRL["L"], r"cond"), (0.3, None), (":wq\n", PROMPT), but=("screen",)),
     line("cat /tmp/v"),
