@@ -121,6 +121,12 @@ static bool park_is_interrupted(const struct thread *t, enum park_mode mode)
     return false;
 }
 
+int port_relax(enum park_mode mode)
+{
+    sched_relax();
+    return park_is_interrupted(thread_self(), mode) ? -EINTR : 0;
+}
+
 int port_park(enum park_mode mode, uint64_t deadline_ns)
 {
     struct thread *self = thread_self();

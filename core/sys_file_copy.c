@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Copies inside the kernel: sendfile(2), copy_file_range(2), splice(2), through a buffer.
+// Copies inside the kernel: sendfile(2), copy_file_range(2), through a buffer; splice(2), tee(2),
+// through the pages of pipes (fs/pipe.h).
 //
-// The source is read at a position of its own, which moves by what the destination took. A pipe
-// can't be read twice, so what was taken out of one is written until it is gone or can't be.
+// The source is read at a position of its own, which moves by what the destination took.
 #include <arch/uaccess.h>
 #include <errno.h>
+#include <fs/pipe.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 #include <mm/slab.h>
@@ -12,9 +13,8 @@
 #include "sys_path_priv.h"
 #include "syscalls_priv.h"
 
-#define BUFFER_SIZE  (16 * PAGE_SIZE)
-#define COPY_MAX     ((size_t)INT_MAX & PAGE_MASK)
-#define SPLICE_FLAGS 0x0fu
+#define BUFFER_SIZE (16 * PAGE_SIZE)
+#define COPY_MAX    ((size_t)INT_MAX & PAGE_MASK)
 
 struct copy {
     struct file *in, *out;
@@ -22,6 +22,7 @@ struct copy {
     size_t left;
     size_t chunk;
     char *buffer;
+    bool nonblock; // splice
 };
 
 static ssize_t transfer(struct file *f, void *buffer, size_t size, uint64_t *at, bool write)
@@ -64,7 +65,7 @@ static ssize_t copy_run(struct copy *c)
             *c->in_at += (uint64_t)n;
         total += (size_t)n;
         c->left -= (size_t)n;
-        if ((size_t)n < taken || (!c->in_at && taken < want) || signal_is_pending(thread_self()))
+        if ((size_t)n < taken || signal_is_pending(thread_self()))
             break;
         sched_relax();
     }
@@ -120,35 +121,40 @@ static int read_offset(vaddr_t user, uint64_t *at)
 }
 
 // With the files' own positions, or with positions given in user memory and written back.
-static ssize_t copy_with_offsets(struct two_files *two, vaddr_t user_in, vaddr_t user_out,
-                                 size_t size, bool allow_in_stream)
+static ssize_t copy_with_offsets(struct copy *c, vaddr_t user_in, vaddr_t user_out,
+                                 ssize_t (*run)(struct copy *c))
 {
-    struct file *in = two->in.file, *out = two->out.file;
+    struct file *in = c->in, *out = c->out;
     uint64_t in_at = in->offset, out_at = out->offset;
-    struct copy c = {.in = in, .out = out, .left = size};
     if ((user_in && in->ops->stream) || (user_out && out->ops->stream))
         return -ESPIPE;
-    if (in->ops->stream && !allow_in_stream)
-        return -EINVAL;
     int err = user_in ? read_offset(user_in, &in_at) : 0;
     if (err == 0 && user_out)
         err = read_offset(user_out, &out_at);
     if (err != 0)
         return err;
-    c.in_at = in->ops->stream ? NULL : &in_at;
-    c.out_at = out->ops->stream ? NULL : &out_at;
-    ssize_t n = copy_files(&c);
+    c->in_at = in->ops->stream ? NULL : &in_at;
+    c->out_at = out->ops->stream ? NULL : &out_at;
+    ssize_t n = run(c);
     if (n <= 0)
         return n;
     if (user_in)
         err = user_copy_out(user_in, &in_at, sizeof(in_at));
-    else if (c.in_at)
+    else if (c->in_at)
         in->offset = in_at;
     if (err == 0 && user_out)
         err = user_copy_out(user_out, &out_at, sizeof(out_at));
-    else if (!user_out && c.out_at)
+    else if (!user_out && c->out_at)
         out->offset = out_at;
     return err != 0 ? err : n;
+}
+
+static ssize_t copy_two(struct two_files *two, vaddr_t user_in, vaddr_t user_out, size_t size)
+{
+    struct copy c = {.in = two->in.file, .out = two->out.file, .left = size};
+    if (c.in->ops->stream)
+        return user_in ? -ESPIPE : -EINVAL;
+    return copy_with_offsets(&c, user_in, user_out, copy_files);
 }
 
 long sys_sendfile(int out, int in, vaddr_t offset, size_t size)
@@ -161,7 +167,7 @@ long sys_sendfile(int out, int in, vaddr_t offset, size_t size)
     if (!two.in.file->can_read || !two.out.file->can_write)
         n = -EBADF;
     else if (!(two.out.file->flags & O_APPEND) && !S_ISDIR(two.in.file->inode->mode))
-        n = copy_with_offsets(&two, offset, 0, size, false);
+        n = copy_two(&two, offset, 0, size);
     if (n == -EPIPE && S_ISFIFO(two.out.file->inode->mode))
         signal_send_thread(thread_self(), SIGPIPE, NULL);
     return_two(&two);
@@ -184,7 +190,7 @@ static ssize_t copy_range(struct two_files *two, vaddr_t in_at, vaddr_t out_at, 
         if (from < to + size && to < from + size)
             return -EINVAL;
     }
-    return copy_with_offsets(two, in_at, out_at, size, false);
+    return copy_two(two, in_at, out_at, size);
 }
 
 long sys_copy_file_range(int in, vaddr_t in_at, int out, vaddr_t out_at, size_t size,
@@ -199,21 +205,75 @@ long sys_copy_file_range(int in, vaddr_t in_at, int out, vaddr_t out_at, size_t 
     return n;
 }
 
+static bool is_nonblock(const struct file *f)
+{
+    return (f->flags & O_NONBLOCK) != 0;
+}
+
+static ssize_t splice_run(struct copy *c)
+{
+    bool from_pipe = file_is_pipe(c->in), to_pipe = file_is_pipe(c->out);
+    bool nonblock =
+        c->nonblock || (from_pipe && is_nonblock(c->in)) || (to_pipe && is_nonblock(c->out));
+    if (from_pipe && to_pipe)
+        return pipe_splice_to_pipe(c->in, c->out, c->left, nonblock, false);
+    if (from_pipe)
+        return pipe_splice_to_file(c->in, c->out, c->out_at, c->left, nonblock);
+    return pipe_splice_from_file(c->in, c->in_at, c->out, c->left, nonblock);
+}
+
+static ssize_t splice(struct two_files *two, vaddr_t in_at, vaddr_t out_at, size_t size,
+                      unsigned int flags)
+{
+    struct copy c = {.in = two->in.file, .out = two->out.file, .left = MIN(size, COPY_MAX)};
+    if (!c.in->can_read || !c.out->can_write)
+        return -EBADF;
+    if (!(file_is_pipe(c.in) || file_is_pipe(c.out)) || c.in->inode == c.out->inode ||
+        (c.out->flags & O_APPEND))
+        return -EINVAL;
+    c.nonblock = (flags & SPLICE_F_NONBLOCK) != 0;
+    return copy_with_offsets(&c, in_at, out_at, splice_run);
+}
+
 long sys_splice(int in, vaddr_t in_at, int out, vaddr_t out_at, size_t size, unsigned int flags)
 {
     struct two_files two;
     if (size == 0)
         return 0;
-    if (flags & ~SPLICE_FLAGS)
+    if (flags & ~SPLICE_F_ALL)
         return -EINVAL;
     int err = borrow_two(&two, in, out);
     if (err != 0)
         return err;
-    bool pipe = S_ISFIFO(two.in.file->inode->mode) || S_ISFIFO(two.out.file->inode->mode);
-    ssize_t n = -EINVAL;
-    // One pass of a pipe's size: what a pipe holds when the call is made, not all that comes.
-    if (pipe && two.in.file->inode != two.out.file->inode)
-        n = copy_with_offsets(&two, in_at, out_at, MIN(size, BUFFER_SIZE), true);
+    ssize_t n = splice(&two, in_at, out_at, size, flags);
+    if (n == -EPIPE)
+        signal_send_thread(thread_self(), SIGPIPE, NULL);
+    return_two(&two);
+    return n;
+}
+
+static ssize_t tee(const struct two_files *two, size_t size, unsigned int flags)
+{
+    struct file *in = two->in.file, *out = two->out.file;
+    if (!in->can_read || !out->can_write)
+        return -EBADF;
+    if (!file_is_pipe(in) || !file_is_pipe(out) || in->inode == out->inode)
+        return -EINVAL;
+    bool nonblock = (flags & SPLICE_F_NONBLOCK) || is_nonblock(in) || is_nonblock(out);
+    return pipe_splice_to_pipe(in, out, size, nonblock, true);
+}
+
+long sys_tee(int in, int out, size_t size, unsigned int flags)
+{
+    struct two_files two;
+    if (flags & ~SPLICE_F_ALL)
+        return -EINVAL;
+    if (size == 0)
+        return 0;
+    int err = borrow_two(&two, in, out);
+    if (err != 0)
+        return err;
+    ssize_t n = tee(&two, size, flags);
     if (n == -EPIPE)
         signal_send_thread(thread_self(), SIGPIPE, NULL);
     return_two(&two);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// read(2), write(2) and their vector and positioned forms, lseek(2).
+// read(2), write(2) and their vector and positioned forms, vmsplice(2), lseek(2).
 #include <arch/uaccess.h>
 #include <errno.h>
+#include <fs/pipe.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/stat.h>
@@ -119,8 +120,11 @@ static int check_segments(struct uio_segment *segments, unsigned int nr)
 
 _Static_assert(sizeof(struct uio_segment) == sizeof(struct iovec), "a segment is an iovec");
 
+// What is done with a file and memory: file_read, write_file, or a direction of vmsplice(2).
+typedef ssize_t transfer_fn(struct file *f, struct uio *uio, uint64_t *offset);
+
 static ssize_t transfer_segments(struct file *f, vaddr_t vector, unsigned int nr, uint64_t *offset,
-                                 bool write)
+                                 transfer_fn *fn)
 {
     struct uio_segment small[SEGMENTS_SMALL], *segments = small;
     struct uio uio;
@@ -134,7 +138,7 @@ static ssize_t transfer_segments(struct file *f, vaddr_t vector, unsigned int nr
         n = check_segments(segments, nr);
     if (n == 0) {
         uio_init_user(&uio, segments, nr);
-        n = write ? write_file(f, &uio, offset) : file_read(f, &uio, offset);
+        n = fn(f, &uio, offset);
     }
     if (segments != small)
         kfree(segments);
@@ -153,7 +157,8 @@ static ssize_t transfer_vector(int fd, vaddr_t vector, size_t nr, uint64_t *offs
     else if (nr > UIO_MAXIOV)
         n = -EINVAL;
     else
-        n = transfer_segments(ref.file, vector, (unsigned int)nr, offset, write);
+        n = transfer_segments(ref.file, vector, (unsigned int)nr, offset,
+                              write ? write_file : file_read);
     fd_return(ref);
     return n;
 }
@@ -166,6 +171,49 @@ long sys_readv(int fd, vaddr_t vector, size_t nr)
 long sys_writev(int fd, vaddr_t vector, size_t nr)
 {
     return transfer_vector(fd, vector, nr, NULL, true);
+}
+
+static ssize_t splice_in(struct file *f, struct uio *uio, uint64_t *offset)
+{
+    ssize_t n = pipe_splice_from_user(f, uio, (f->flags & O_NONBLOCK) != 0);
+    if (n == -EPIPE)
+        send_sigpipe();
+    return n;
+}
+
+static ssize_t splice_in_now(struct file *f, struct uio *uio, uint64_t *offset)
+{
+    ssize_t n = pipe_splice_from_user(f, uio, true);
+    if (n == -EPIPE)
+        send_sigpipe();
+    return n;
+}
+
+// The bytes are copied: a caller who gives pages away (SPLICE_F_GIFT) can't tell.
+static ssize_t vmsplice(struct file *f, vaddr_t vector, size_t nr, unsigned int flags)
+{
+    bool now = (flags & SPLICE_F_NONBLOCK) != 0;
+    if (!file_is_pipe(f))
+        return -EBADF;
+    if (nr > UIO_MAXIOV)
+        return -EINVAL;
+    if (f->can_write)
+        return transfer_segments(f, vector, (unsigned int)nr, NULL,
+                                 now ? splice_in_now : splice_in);
+    return transfer_segments(f, vector, (unsigned int)nr, NULL, now ? pipe_read_now : file_read);
+}
+
+long sys_vmsplice(int fd, vaddr_t vector, size_t nr, unsigned int flags)
+{
+    struct fd_ref ref;
+    if (flags & ~SPLICE_F_ALL)
+        return -EINVAL;
+    int err = sys_file_borrow(fd, &ref);
+    if (err != 0)
+        return err;
+    ssize_t n = vmsplice(ref.file, vector, nr, flags);
+    fd_return(ref);
+    return n;
 }
 
 long sys_preadv(int fd, vaddr_t vector, size_t nr, long offset)

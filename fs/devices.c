@@ -12,10 +12,12 @@
 #include <linux/major.h>
 #include <linux/random.h>
 #include <mm/slab.h>
+#include <sync/port.h>
 
 #include "devices_priv.h"
 
 #define DEVICE_CHUNK 256 // bytes of random data at a time, on the stack
+#define ZERO_CHUNK   (64UL << 10)
 
 static const struct device_random *device_random;
 
@@ -33,9 +35,18 @@ static ssize_t null_write(struct file *file, struct uio *uio, uint64_t *offset)
 
 static ssize_t zero_read(struct file *file, struct uio *uio, uint64_t *offset)
 {
-    size_t want = uio->left;
-    size_t n = uio_zero_out(uio, want);
-    return n != 0 || want == 0 ? (ssize_t)n : -EFAULT;
+    ssize_t done = 0;
+
+    while (uio->left != 0) {
+        size_t want = MIN(uio->left, ZERO_CHUNK);
+        size_t n = uio_zero_out(uio, want);
+        done += (ssize_t)n;
+        if (n < want)
+            return done != 0 ? done : -EFAULT;
+        if (uio->left != 0 && port_relax(PARK_INTERRUPTIBLE) != 0)
+            break;
+    }
+    return done;
 }
 
 static ssize_t full_write(struct file *file, struct uio *uio, uint64_t *offset)
@@ -62,6 +73,8 @@ static ssize_t random_device_read(struct file *file, struct uio *uio, uint64_t *
         done += (ssize_t)copied;
         if (copied < (size_t)n)
             return done != 0 ? done : -EFAULT;
+        if (uio->left != 0 && port_relax(PARK_INTERRUPTIBLE) != 0)
+            break;
     }
     return done;
 }
@@ -78,6 +91,8 @@ static ssize_t random_device_write(struct file *file, struct uio *uio, uint64_t 
         done += (ssize_t)n;
         if (n < want)
             return done != 0 ? done : -EFAULT;
+        if (uio->left != 0 && port_relax(PARK_INTERRUPTIBLE) != 0)
+            break;
     }
     return done;
 }

@@ -191,6 +191,8 @@ static int walk_follow(struct walk *w, struct path link)
     path_put(&link);
     w->slot = dentry_tree_read_lock();
     w->here = w->pinned;
+    if (err == 0 && magic && (w->flags & PATH_NO_XDEV) && w->here.mount != link.mount)
+        return -EXDEV;
     if (err == 0 && !magic && *w->next == '/') {
         if (w->flags & PATH_BENEATH)
             return -EXDEV;

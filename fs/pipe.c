@@ -23,21 +23,6 @@ static const struct file_system pipe_type = {.name = "pipefs", .nodev = true, .m
 static struct super_block pipe_sb = {.refs = {1}, .fs = &pipe_type};
 static const struct file_ops pipe_ops;
 
-static bool pipe_is_empty(const struct pipe *p)
-{
-    return p->head == p->tail;
-}
-
-static bool pipe_is_full(const struct pipe *p)
-{
-    return p->head - p->tail >= p->nr_slots;
-}
-
-static struct pipe_slot *pipe_slot(const struct pipe *p, uint32_t index)
-{
-    return &p->slots[index & (p->nr_slots - 1)];
-}
-
 struct pipe *pipe_new(void)
 {
     struct pipe *p = kzalloc(sizeof(*p));
@@ -68,7 +53,7 @@ void pipe_free(struct pipe *p)
     kfree(p);
 }
 
-static struct page *pipe_get_page(struct pipe *p)
+struct page *pipe_get_page(struct pipe *p)
 {
     for (unsigned int i = 0; i < PIPE_NR_SPARE; i++) {
         struct page *page = p->spare[i];
@@ -80,9 +65,9 @@ static struct page *pipe_get_page(struct pipe *p)
     return page_alloc(0, PAGE_ALLOC_USER);
 }
 
-static void pipe_put_page(struct pipe *p, struct page *page)
+void pipe_put_page(struct pipe *p, struct page *page)
 {
-    for (unsigned int i = 0; i < PIPE_NR_SPARE; i++)
+    for (unsigned int i = 0; i < PIPE_NR_SPARE && page_has_one_owner(page); i++)
         if (p->spare[i] == NULL) {
             p->spare[i] = page;
             return;
@@ -93,7 +78,7 @@ static void pipe_put_page(struct pipe *p, struct page *page)
 // Sleep on one of the pipe's queues with the lock dropped; wake `other` (may be NULL) first,
 // without the lock, lest he run into it. 0 or -ERESTARTSYS. The waker changes the ring under the
 // lock, before he looks at the queue: we are on it before he gets the lock.
-static int pipe_wait(struct pipe *p, struct wait_queue *queue, struct wait_queue *other)
+int pipe_wait(struct pipe *p, struct wait_queue *queue, struct wait_queue *other)
 {
     struct waiter w;
 
@@ -109,6 +94,40 @@ static int pipe_wait(struct pipe *p, struct wait_queue *queue, struct wait_queue
     return err != 0 ? -ERESTARTSYS : 0;
 }
 
+int pipe_wait_bytes(struct pipe *p, bool nonblock)
+{
+    int err = 0;
+    while (pipe_is_empty(p) && p->nr_writers != 0 && err == 0)
+        err = nonblock ? -EAGAIN : pipe_wait(p, &p->readers, NULL);
+    return err;
+}
+
+int pipe_wait_room(struct pipe *p, bool nonblock)
+{
+    int err = 0;
+    while (pipe_is_full(p) && p->nr_readers != 0 && err == 0)
+        err = nonblock ? -EAGAIN : pipe_wait(p, &p->writers, NULL);
+    return err == 0 && p->nr_readers == 0 ? -EPIPE : err;
+}
+
+void pipe_consume(struct pipe *p, uint32_t n)
+{
+    struct pipe_slot *slot = pipe_slot(p, p->tail);
+
+    slot->offset += n;
+    slot->length -= n;
+    if (slot->length == 0 || slot->packet) {
+        pipe_put_page(p, slot->page);
+        p->tail++;
+    }
+}
+
+void pipe_push(struct pipe *p, const struct pipe_slot *slot)
+{
+    *pipe_slot(p, p->head) = *slot;
+    p->head++;
+}
+
 // Move bytes of the oldest slots to the reader. Bytes, or -EFAULT if none.
 static ssize_t pipe_take(struct pipe *p, struct uio *uio)
 {
@@ -119,14 +138,10 @@ static ssize_t pipe_take(struct pipe *p, struct uio *uio)
         uint32_t want = (uint32_t)MIN((size_t)slot->length, uio->left);
         uint32_t n = (uint32_t)uio_copy_out(
             uio, (const char *)page_to_virt(slot->page) + slot->offset, want);
+        bool packet = slot->packet;
         done += n;
-        slot->offset += n;
-        slot->length -= n;
-        bool packet = slot->packet && n == want;
-        if (slot->length == 0 || packet) {
-            pipe_put_page(p, slot->page);
-            p->tail++;
-        }
+        if (n == want || !packet)
+            pipe_consume(p, n);
         if (n < want)
             return done != 0 ? done : -EFAULT;
         if (packet)
@@ -135,17 +150,15 @@ static ssize_t pipe_take(struct pipe *p, struct uio *uio)
     return done;
 }
 
-ssize_t pipe_read(struct file *file, struct uio *uio, uint64_t *offset)
+static ssize_t pipe_read_bytes(struct pipe *p, struct uio *uio, bool nonblock)
 {
-    struct pipe *p = file->private;
     bool wake_writer = false;
     ssize_t result = 0;
 
     if (uio->left == 0)
         return 0;
     mutex_lock(&p->lock);
-    while (pipe_is_empty(p) && p->nr_writers != 0 && result == 0)
-        result = file->flags & O_NONBLOCK ? -EAGAIN : pipe_wait(p, &p->readers, NULL);
+    result = pipe_wait_bytes(p, nonblock);
     if (result == 0) {
         bool was_full = pipe_is_full(p);
         result = pipe_take(p, uio);
@@ -161,6 +174,21 @@ ssize_t pipe_read(struct file *file, struct uio *uio, uint64_t *offset)
     return result;
 }
 
+ssize_t pipe_read(struct file *file, struct uio *uio, uint64_t *offset)
+{
+    return pipe_read_bytes(file->private, uio, (file->flags & O_NONBLOCK) != 0);
+}
+
+ssize_t pipe_read_now(struct file *file, struct uio *uio, uint64_t *offset)
+{
+    return pipe_read_bytes(file->private, uio, true);
+}
+
+bool file_is_pipe(const struct file *f)
+{
+    return f->ops->read == pipe_read;
+}
+
 // Append to the last page what doesn't make a whole page of a write, if it fits. Bytes or -EFAULT.
 static ssize_t pipe_merge(struct pipe *p, struct uio *uio)
 {
@@ -169,7 +197,7 @@ static ssize_t pipe_merge(struct pipe *p, struct uio *uio)
         return 0;
     struct pipe_slot *slot = pipe_slot(p, p->head - 1);
     uint32_t end = slot->offset + slot->length;
-    if (slot->packet || n > PAGE_SIZE - end)
+    if (slot->packet || n > PAGE_SIZE - end || !page_has_one_owner(slot->page))
         return 0;
     size_t copied = uio_copy_in(uio, (char *)page_to_virt(slot->page) + end, n);
     slot->length += (uint32_t)copied;
@@ -187,14 +215,12 @@ static ssize_t pipe_fill_slot(struct pipe *p, struct uio *uio, bool packet)
         pipe_put_page(p, page);
         return -EFAULT;
     }
-    *pipe_slot(p, p->head) =
-        (struct pipe_slot){.page = page, .length = (uint32_t)n, .packet = packet};
-    p->head++;
+    pipe_push(p, &(struct pipe_slot){.page = page, .length = (uint32_t)n, .packet = packet});
     return (ssize_t)n;
 }
 
 // Write as much as there is room for. Bytes, or -errno if none.
-static ssize_t pipe_put(struct pipe *p, struct uio *uio, bool packet, bool first)
+ssize_t pipe_put(struct pipe *p, struct uio *uio, bool packet, bool first)
 {
     ssize_t done = 0;
 

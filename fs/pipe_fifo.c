@@ -119,7 +119,7 @@ const struct file_ops pipe_fifo_ops = {
 
 static struct pipe *pipe_of_file(const struct file *f)
 {
-    return f->ops->read == pipe_read ? f->private : NULL;
+    return file_is_pipe(f) ? f->private : NULL;
 }
 
 long pipe_get_size(struct file *f)

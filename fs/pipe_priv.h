@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What pipe.c (the ring) and pipe_fifo.c (opening by name, size) share.
+// What pipe.c (the ring), pipe_fifo.c (opening by name, size) and pipe_splice.c (moving what is in
+// them) share.
 //
 // Life: the pipe of pipe(2) lives as long as its inode (inode->private); the pipe of a FIFO from
 // the first open to the last close, found by inode in a list. Lock order: fifo_list_lock >
-// pipe.lock > vm_map.lock (copying) and the wait queues' locks.
+// pipe.lock (two: the lower address first) > what a file's read or write takes (splicing),
+// vm_map.lock (copying) and the wait queues' locks.
 #pragma once
 
 #include <fs/pipe.h>
@@ -11,7 +13,9 @@
 
 #define PIPE_NR_SPARE 2
 
-struct pipe_slot { // bytes [offset, offset + length) of a page that belongs to the pipe
+// Bytes [offset, offset + length) of a page. After tee(2) another slot may have the same page:
+// then nothing is added to it.
+struct pipe_slot {
     struct page *page;
     uint32_t offset, length;
     bool packet; // O_DIRECT: one write, one read
@@ -46,6 +50,37 @@ ssize_t pipe_read(struct file *file, struct uio *uio, uint64_t *offset);
 ssize_t pipe_write(struct file *file, struct uio *uio, uint64_t *offset);
 long pipe_ioctl(struct file *file, unsigned int request, unsigned long arg);
 unsigned int pipe_poll(struct file *file, struct poll_table *table);
+
+static inline bool pipe_is_empty(const struct pipe *p)
+{
+    return p->head == p->tail;
+}
+
+static inline bool pipe_is_full(const struct pipe *p)
+{
+    return p->head - p->tail >= p->nr_slots;
+}
+
+static inline struct pipe_slot *pipe_slot(const struct pipe *p, uint32_t index)
+{
+    return &p->slots[index & (p->nr_slots - 1)];
+}
+
+// All of these with the lock held. To wait, they drop it; `other` (may be NULL) is a queue to hand
+// a wake on to before that.
+int pipe_wait(struct pipe *p, struct wait_queue *queue, struct wait_queue *other);
+// Until there are bytes or no writers: 0, -EAGAIN, -ERESTARTSYS.
+int pipe_wait_bytes(struct pipe *p, bool nonblock);
+// Until there is a free slot: 0, -EPIPE, -EAGAIN, -ERESTARTSYS.
+int pipe_wait_room(struct pipe *p, bool nonblock);
+struct page *pipe_get_page(struct pipe *p); // NULL: no memory
+void pipe_put_page(struct pipe *p, struct page *page);
+// The first n bytes of the oldest slot are gone (all of it if a packet).
+void pipe_consume(struct pipe *p, uint32_t n);
+// Put a slot into the ring, which isn't full.
+void pipe_push(struct pipe *p, const struct pipe_slot *slot);
+// Write as much as there is room for. Bytes, or -errno if none.
+ssize_t pipe_put(struct pipe *p, struct uio *uio, bool packet, bool first);
 
 static inline bool pipe_file_reads(const struct file *file)
 {

@@ -5,6 +5,7 @@ sources += fs/sysfs.c
 sources += fs/text.c
 sources += fs/pipe.c
 sources += fs/pipe_fifo.c
+sources += fs/pipe_splice.c
 sources += fs/poll.c
 sources += fs/epoll.c
 sources += fs/eventfd.c

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // read(2) and write(2) on an object's pages. The object's lock is held only to find a page, never
 // while user memory is touched; a page that is in use here stays in memory by its reference, even
-// when truncate drops it meanwhile.
+// when truncate drops it meanwhile. Between pages others get the hart, and who is to die ends
+// early.
 #include <errno.h>
 #include <mm/uio.h>
 #include <mm/vm_object.h>
+#include <sync/port.h>
 
 #include "radix_priv.h"
 #include "vm_object_priv.h"
@@ -36,6 +38,8 @@ ssize_t vm_object_read(struct vm_object *o, uint64_t offset, struct uio *uio)
         offset += (uint64_t)done;
         if ((size_t)done < part)
             return total > 0 ? total : -EFAULT;
+        if (uio->left > 0 && port_relax(PARK_KILLABLE) != 0)
+            break;
     }
     return total;
 }
@@ -69,6 +73,8 @@ ssize_t vm_object_write(struct vm_object *o, uint64_t offset, struct uio *uio)
         offset += (uint64_t)done;
         if ((size_t)done < part)
             return total > 0 ? total : -EFAULT;
+        if (uio->left > 0 && port_relax(PARK_KILLABLE) != 0)
+            break;
     }
     return total;
 }

@@ -24,6 +24,8 @@ SYSCALL4(__NR_sendfile, sys_sendfile, int, int, vaddr_t, size_t)
 SYSCALL6(__NR_copy_file_range, sys_copy_file_range, int, vaddr_t, int, vaddr_t, size_t,
          unsigned int)
 SYSCALL6(__NR_splice, sys_splice, int, vaddr_t, int, vaddr_t, size_t, unsigned int)
+SYSCALL4(__NR_tee, sys_tee, int, int, size_t, unsigned int)
+SYSCALL4(__NR_vmsplice, sys_vmsplice, int, vaddr_t, size_t, unsigned int)
 SYSCALL2(__NR_ftruncate, sys_ftruncate, int, long)
 SYSCALL4(__NR_fallocate, sys_fallocate, int, int, long, long)
 SYSCALL1(__NR_fsync, sys_fsync, int)

@@ -26,6 +26,10 @@ int port_park(enum park_mode mode, uint64_t deadline_ns);
 // holds a reference).
 void port_unpark(struct thread *t);
 
+// Between two parts of a long job, no spinlock held: others may run. 0, or -EINTR if a signal asks,
+// per mode, to end the job early.
+int port_relax(enum park_mode mode);
+
 // Keep `t` in memory past its exit.
 void port_thread_get(struct thread *t);
 void port_thread_put(struct thread *t);

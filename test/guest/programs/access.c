@@ -83,6 +83,8 @@ TEST(openat2_stays_below_its_directory)
     CHECK_ERRNO(open_below(jail, "link", RESOLVE_BENEATH), EXDEV);
     CHECK_ERRNO(open_below(jail, "../jail", RESOLVE_BENEATH), EXDEV);
     CHECK_ERRNO(open_below(999, "/inside", RESOLVE_IN_ROOT), EBADF);
+    CHECK(open_below(open("/proc/self", O_PATH), "exe", 0) >= 0);
+    CHECK_ERRNO(open_below(open("/proc/self", O_PATH), "exe", RESOLVE_NO_XDEV), EXDEV);
     CHECK_EQ(chdir("jail"), 0);
     CHECK(open_below(AT_FDCWD, "/inside", RESOLVE_IN_ROOT) >= 0);
     CHECK_ERRNO(open_below(AT_FDCWD, "..", RESOLVE_BENEATH), EXDEV);

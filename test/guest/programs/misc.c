@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 
 TEST(uname_says_riscv64)
@@ -115,6 +116,46 @@ TEST(getrandom_differs_and_checks)
     CHECK_ERRNO(getrandom(a, 8, 0x80), EINVAL);
     char *large = malloc(1 << 20);
     CHECK_EQ(getrandom(large, 1 << 20, 0), 1 << 20);
+}
+
+static void nothing(int signal_number)
+{
+}
+
+// A GiB into one place.
+static ssize_t read_a_gib(const char *path)
+{
+    static char buffer[1 << 20];
+    static struct iovec parts[1024];
+    int fd = open(path, O_RDONLY);
+    CHECK(fd >= 0);
+    for (int i = 0; i < 1024; i++)
+        parts[i] = (struct iovec){buffer, sizeof(buffer)};
+    return readv(fd, parts, 1024);
+}
+
+TEST_SECONDS(a_signal_ends_a_large_read_of_urandom, 60)
+{
+    struct sigaction action = {.sa_handler = nothing};
+    CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
+    alarm(1);
+    ssize_t n = read_a_gib("/dev/urandom");
+    CHECK(n > 0);
+    CHECK(n < 1 << 30);
+}
+
+TEST_SECONDS(a_large_read_can_be_killed, 60)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        read_a_gib("/dev/urandom");
+        _exit(0);
+    }
+    usleep(200000);
+    CHECK_EQ(kill(child, SIGKILL), 0);
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
 TEST(unknown_calls_are_enosys)

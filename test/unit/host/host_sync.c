@@ -190,3 +190,9 @@ void rwlock_assert_write_held(const struct rwlock *l)
 {
     ASSERT(l->writer);
 }
+
+int port_relax(enum park_mode mode)
+{
+    (void)mode;
+    return 0;
+}
