@@ -96,7 +96,8 @@ cppcheck_flags = -q --std=c11 --platform=unix64 --enable=warning,portability --i
                  -D__riscv_xlen=64 -D__GNUC__=12 -Ilib/libc $(public:%=-I%/include)
 
 # Each part runs even if one before it found something.
-check_parts := check-format check-layers check-style check-shell check-models check-cppcheck check-tidy
+check_parts := check-format check-layers check-style check-shell check-models check-mutations \
+               check-cppcheck check-tidy
 .PHONY: $(check_parts)
 
 check:
@@ -126,6 +127,10 @@ check-shell:
 check-models:
 	$(call say,MODELS,)
 	$(Q)test/check_models.py
+
+check-mutations:
+	$(call say,MUTATIONS,)
+	$(Q)test/mutate.py --texts
 
 # Breaks the address-space core in every way listed, and sees the host tests notice; minutes.
 .PHONY: mutate

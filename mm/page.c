@@ -47,12 +47,27 @@ static int64_t nr_slab, nr_tables, nr_cached;
 
 paddr_t page_zero_frame;
 
+static inline void clear_64_bytes(uint64_t *p)
+{
+    p[0] = p[1] = p[2] = p[3] = p[4] = p[5] = p[6] = p[7] = 0;
+}
+
+static inline void copy_64_bytes(uint64_t *to, const uint64_t *from)
+{
+    uint64_t a = from[0], b = from[1], c = from[2], d = from[3];
+    uint64_t e = from[4], f = from[5], g = from[6], h = from[7];
+    to[0] = a, to[1] = b, to[2] = c, to[3] = d;
+    to[4] = e, to[5] = f, to[6] = g, to[7] = h;
+}
+
+// Most of a fault is this: few turns of the loops.
 void page_clear(void *linear)
 {
     uint64_t *p = linear, *end = p + PAGE_SIZE / sizeof(*p);
-    for (; p < end; p += 16) {
-        p[0] = p[1] = p[2] = p[3] = p[4] = p[5] = p[6] = p[7] = 0;
-        p[8] = p[9] = p[10] = p[11] = p[12] = p[13] = p[14] = p[15] = 0;
+    for (; p < end; p += 64) {
+        clear_64_bytes(p), clear_64_bytes(p + 8), clear_64_bytes(p + 16), clear_64_bytes(p + 24);
+        clear_64_bytes(p + 32), clear_64_bytes(p + 40), clear_64_bytes(p + 48);
+        clear_64_bytes(p + 56);
     }
 }
 
@@ -60,11 +75,9 @@ void page_copy(void *linear_dst, const void *linear_src)
 {
     uint64_t *to = linear_dst;
     const uint64_t *from = linear_src, *end = from + PAGE_SIZE / sizeof(*from);
-    for (; from < end; from += 8, to += 8) {
-        uint64_t a = from[0], b = from[1], c = from[2], d = from[3];
-        uint64_t e = from[4], f = from[5], g = from[6], h = from[7];
-        to[0] = a, to[1] = b, to[2] = c, to[3] = d;
-        to[4] = e, to[5] = f, to[6] = g, to[7] = h;
+    for (; from < end; from += 32, to += 32) {
+        copy_64_bytes(to, from), copy_64_bytes(to + 8, from + 8);
+        copy_64_bytes(to + 16, from + 16), copy_64_bytes(to + 24, from + 24);
     }
 }
 

@@ -53,51 +53,44 @@ static void clone_entries(struct clone *k, pte_t *src, pte_t *dst, vaddr_t start
     k->exec |= (seen & PTE_X) != 0;
 }
 
-static void clone_huge(struct clone *k, pte_t *entry, pte_t *to_entry, vaddr_t va)
+// 2 MiB pages from `entry` on, n at most; how many.
+static unsigned int clone_huge(struct clone *k, pte_t *entry, pte_t *to_entry, vaddr_t va,
+                               unsigned int n)
 {
-    pte_t pte = *entry, shared = (pte | PTE_COW) & ~PTE_W;
-
-    huge_hold(leaf_page(pte));
-    if (pte & PTE_W)
-        cursor_note_flush(k->c, va, va + PT_SIZE(1));
-    atomic_store(entry, shared);
-    atomic_store(to_entry, shared);
-    table_page(to_entry)->table_used++;
-    atomic_add_relaxed(&k->to->space->nr_resident, PT_ENTRIES);
-    k->exec |= (pte & PTE_X) != 0;
+    pte_t seen = 0;
+    n = huge_clone_run(entry, to_entry, n, &seen);
+    if (seen & PTE_W)
+        cursor_note_flush(k->c, va, va + n * PT_SIZE(1));
+    table_page(to_entry)->table_used = (uint16_t)(table_page(to_entry)->table_used + n);
+    atomic_add_relaxed(&k->to->space->nr_resident, (uint64_t)n * PT_ENTRIES);
+    k->exec |= (seen & PTE_X) != 0;
+    return n;
 }
 
-// A whole entry of level 1 that goes over as it is; false: its pages go one by one.
-static bool clone_whole(struct clone *k, pte_t *entry, pte_t *to_entry, vaddr_t va)
+// Entries of level 1 that go over as they are, of [va, end) in one table: how many. 0: the pages of
+// the first go one by one.
+static unsigned int clone_whole(struct clone *k, pte_t *entry, pte_t *to_entry, vaddr_t va,
+                                vaddr_t end)
 {
     if (k->how == VM_CLONE_SHARE || *to_entry != 0)
-        return false;
-    if (pte_is_huge(*entry)) {
-        clone_huge(k, entry, to_entry, va);
-        return true;
-    }
+        return 0;
+    if (pte_is_huge(*entry))
+        return clone_huge(k, entry, to_entry, va, (unsigned int)((end - va) >> PT_SHIFT(1)));
     if (pte_is_table(*entry)) {
         if (k->how != VM_CLONE_LAZY)
-            return false;
+            return 0;
         cursor_take(k->c, leaf_page(*entry));
         if (leaf_page(*entry)->table_used < LAZY_ENTRIES_MIN)
-            return false;
+            return 0;
     }
     cursor_share_table(k->c, entry, k->to, to_entry);
     k->exec = true; // nobody looked
-    return true;
+    return 1;
 }
 
 // [start, end) of the entry of level 1, which isn't 0. 0 or -ENOMEM.
-static int clone_entry(struct clone *k, pte_t *entry, vaddr_t start, vaddr_t end)
+static int clone_part(struct clone *k, pte_t *entry, vaddr_t start, vaddr_t end)
 {
-    if (end - start == PT_SIZE(1)) {
-        pte_t *to_level1 = cursor_make_level1(k->to, start);
-        if (!to_level1)
-            return -ENOMEM;
-        if (clone_whole(k, entry, &to_level1[pt_index(start, 1)], start))
-            return 0;
-    }
     int err = pte_is_shared(*entry) ? cursor_unshare(k->c, entry)
               : pte_is_huge(*entry) ? cursor_split_huge(k->c, entry)
                                     : 0;
@@ -106,6 +99,25 @@ static int clone_entry(struct clone *k, pte_t *entry, vaddr_t start, vaddr_t end
         return -ENOMEM;
     clone_entries(k, cursor_leaf_at(k->c, start), dst, start, end);
     return 0;
+}
+
+// From the cursor's position, in one level-1 table and below `end`; the entry there isn't 0.
+// Advances. 0 or -ENOMEM.
+static int clone_some(struct clone *k, pte_t *entry, vaddr_t end)
+{
+    vaddr_t start = k->c->pos, next = MIN(ALIGN_DOWN(start, PT_SIZE(1)) + PT_SIZE(1), end);
+
+    if (next - start == PT_SIZE(1)) {
+        pte_t *to_level1 = cursor_make_level1(k->to, start);
+        if (!to_level1)
+            return -ENOMEM;
+        unsigned int done = clone_whole(k, entry, &to_level1[pt_index(start, 1)], start, end);
+        k->c->pos += done * PT_SIZE(1);
+        if (done > 0)
+            return 0;
+    }
+    k->c->pos = next;
+    return clone_part(k, entry, start, next);
 }
 
 int vm_cursor_clone(struct vm_cursor *c, struct vm_cursor *to, size_t size_bytes, enum vm_clone how)
@@ -117,10 +129,11 @@ int vm_cursor_clone(struct vm_cursor *c, struct vm_cursor *to, size_t size_bytes
     ASSERT(end <= c->end && size_bytes % PAGE_SIZE == 0 && c->level == PT_LEVELS - 1);
     while (c->pos < end && err == 0) {
         pte_t *level1 = cursor_level1(c, c->pos);
-        vaddr_t next = cursor_next_span(level1, c->pos, end);
         if (level1 && level1[pt_index(c->pos, 1)])
-            err = clone_entry(&k, &level1[pt_index(c->pos, 1)], c->pos, next);
-        c->pos = next;
+            err = clone_some(&k, &level1[pt_index(c->pos, 1)],
+                             MIN(ALIGN_DOWN(c->pos, PT_SIZE(2)) + PT_SIZE(2), end));
+        else
+            c->pos = cursor_next_span(level1, c->pos, end);
     }
     // The child may first run on a hart that has never fenced for these pages.
     if (k.exec)

@@ -15,15 +15,23 @@
 
 static struct spinlock huge_lock = SPINLOCK_INIT;
 
-void huge_hold(struct page *block)
+unsigned int huge_clone_run(pte_t *from, pte_t *to, unsigned int n, pte_t *seen)
 {
+    unsigned int i = 0;
+
     spin_lock(&huge_lock);
-    if (block->order == HUGE_ORDER)
-        page_hold(block);
-    else
-        for (unsigned int i = 0; i < PT_ENTRIES; i++)
-            page_hold(&block[i]);
+    for (; i < n && pte_is_huge(from[i]) && to[i] == 0; i++) {
+        pte_t pte = from[i], shared = (pte | PTE_COW) & ~PTE_W;
+        struct page *block = leaf_page(pte);
+        for (unsigned int p = 0; p < (block->order == HUGE_ORDER ? 1 : PT_ENTRIES); p++)
+            page_hold(&block[p]);
+        *seen |= pte;
+        if (shared != pte)
+            atomic_store(&from[i], shared);
+        atomic_store(&to[i], shared);
+    }
     spin_unlock(&huge_lock);
+    return i;
 }
 
 void huge_drop(struct page *block)
@@ -40,6 +48,24 @@ void huge_drop(struct page *block)
     }
     for (unsigned int i = 0; i < PT_ENTRIES; i++)
         page_drop(&block[i]);
+}
+
+unsigned int huge_drop_run(pte_t *entry, unsigned int n)
+{
+    unsigned int i = 0;
+
+    spin_lock(&huge_lock);
+    for (; i < n && pte_is_huge(entry[i]) && leaf_page(entry[i])->order == HUGE_ORDER; i++) {
+        struct page *block = leaf_page(entry[i]);
+        entry[i] = 0;
+        page_drop(block);
+    }
+    spin_unlock(&huge_lock);
+    if (i > 0)
+        return i;
+    huge_drop(leaf_page(entry[0]));
+    entry[0] = 0;
+    return 1;
 }
 
 int cursor_split_huge(struct vm_cursor *c, pte_t *entry)

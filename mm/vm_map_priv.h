@@ -35,6 +35,8 @@ void vm_region_merge_range(struct vm_map *m, vaddr_t start, vaddr_t end);
 
 // Where a mapping of `size` bytes fits, for an unfixed mmap; 0: nowhere.
 vaddr_t vm_region_find_gap(const struct vm_map *m, size_t size);
+// The same, on a border of `align` bytes if that can be.
+vaddr_t vm_region_find_aligned_gap(const struct vm_map *m, size_t size, size_t align);
 // Is [start, end) free, the guard gap below a stack above it included?
 bool vm_region_is_free(const struct vm_map *m, vaddr_t start, vaddr_t end);
 uint64_t vm_region_locked_in(const struct vm_map *m, vaddr_t start, vaddr_t end);

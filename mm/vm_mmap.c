@@ -72,7 +72,10 @@ static long mmap_place(const struct vm_map *m, const struct vm_mmap_args *a, siz
         if (hint <= USER_END - size && vm_region_is_free(m, hint, hint + size))
             return (long)hint;
     }
-    vaddr_t found = vm_region_find_gap(m, size);
+    // Where 2 MiB pages would fill it.
+    bool huge = !a->object && size % PT_SIZE(1) == 0 && !(a->flags & MAP_STACK);
+    vaddr_t found = huge ? vm_region_find_aligned_gap(m, size, PT_SIZE(1))
+                         : vm_region_find_gap(m, size);
     return found ? (long)found : -ENOMEM;
 }
 

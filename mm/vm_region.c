@@ -311,6 +311,12 @@ vaddr_t vm_region_find_gap(const struct vm_map *m, size_t size)
     return found ? found : gap_below(m, size, USER_END);
 }
 
+vaddr_t vm_region_find_aligned_gap(const struct vm_map *m, size_t size, size_t align)
+{
+    vaddr_t found = gap_below(m, size + align - PAGE_SIZE, m->mmap_base);
+    return found ? ALIGN_UP(found, align) : vm_region_find_gap(m, size);
+}
+
 bool vm_region_is_free(const struct vm_map *m, vaddr_t start, vaddr_t end)
 {
     const struct vm_region *next = vm_region_find(m, start);

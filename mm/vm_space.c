@@ -45,20 +45,25 @@ void table_release(struct page *table)
     table->table_used = table->table_counted = 0;
 }
 
-// One entry of a level-1 table: a leaf table of our own, one that is shared, or a huge page.
-static void destroy_entry(struct vm_space *s, pte_t pte)
+// What a level-1 table has at `entry`: a leaf table of our own, one that is shared, or some of at
+// most n huge pages. How many entries these were.
+static unsigned int destroy_entries(struct vm_space *s, pte_t *entry, unsigned int n)
 {
+    pte_t pte = *entry;
     if (pte_is_table(pte)) {
         s->nr_resident -= leaf_page(pte)->table_counted;
         table_release(leaf_page(pte));
         vm_table_free(leaf_page(pte));
         s->nr_tables--;
     } else if (pte_is_huge(pte)) {
-        s->nr_resident -= PT_ENTRIES;
-        huge_drop(leaf_page(pte));
+        unsigned int dropped = huge_drop_run(entry, n);
+        s->nr_resident -= (uint64_t)dropped * PT_ENTRIES;
+        return dropped;
     } else {
         space_drop_shared(s, pte);
     }
+    *entry = 0;
+    return 1;
 }
 
 // One entry of the root, with all below it.
@@ -66,12 +71,13 @@ static void destroy_level1(struct vm_space *s, pte_t *root_entry)
 {
     struct page *table = leaf_page(*root_entry);
     pte_t *entry = table_below(*root_entry);
-    for (; table->table_used > 0; entry++)
-        if (*entry) {
-            destroy_entry(s, *entry);
-            *entry = 0;
-            table->table_used--;
-        }
+    unsigned int used = table->table_used;
+    while (used > 0) {
+        unsigned int n = *entry ? destroy_entries(s, entry, used) : 0;
+        used -= n;
+        entry += MAX(n, 1U);
+    }
+    table->table_used = 0;
     *root_entry = 0;
     s->nr_tables--;
     vm_table_free(table);

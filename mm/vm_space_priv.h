@@ -132,8 +132,13 @@ void space_drop_shared(struct vm_space *s, pte_t entry);
 // vm_huge.c
 #define HUGE_ORDER (PT_SHIFT(1) - PAGE_SHIFT)
 int cursor_split_huge(struct vm_cursor *c, pte_t *entry); // 0 or -ENOMEM
-void huge_hold(struct page *block);
 void huge_drop(struct page *block);
+// Leaves at the head of from[n], copy-on-write on both sides from now on; how many there were.
+// *seen gets the bits that any of them had.
+unsigned int huge_clone_run(pte_t *from, pte_t *to, unsigned int n, pte_t *seen);
+// Leaves at the head of entry[n], the first of which is one, become 0 and drop their blocks; how
+// many. Of a space that runs nowhere.
+unsigned int huge_drop_run(pte_t *entry, unsigned int n);
 
 // [start, end) held translations that must be gone when the cursor closes.
 static inline void cursor_note_flush(struct vm_cursor *c, vaddr_t start, vaddr_t end)

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""mutate.py [WORD...]: break the code on purpose and see that its host test fails.
+"""mutate.py [--texts] [WORD...]: break the code on purpose and see that its host test fails.
 
 Each mutation leaves out one fence, lock, check or count of the address-space core; the test named
 with it must fail (or hang) on the broken copy under build/mutant. WORDs choose mutations by any part
-of file, text or test. Ends with 1 if a broken kernel passes, or a text to break isn't there.
+of file, text or test. Ends with 1 if a broken kernel passes, or a text to break isn't there once;
+--texts looks at no more than that.
 """
 import filecmp
 import os
@@ -56,8 +57,8 @@ MUTATIONS = (
      "(void)0;", WALK),
     ("mm/vm_unmap.c", "if ((old & PTE_V) && (old & ~pte & PTE_RIGHTS))", "if (false)", WALK),
     ("mm/vm_clone.c", "cursor_note_flush(k->c, start, end);", "(void)0;", WALK),
-    ("mm/vm_clone.c", "        cursor_note_flush(c, from, from + PAGE_SIZE);", "        (void)0;", WALK),
-    ("mm/vm_clone.c", "        cursor_note_flush(k->c, va, va + PT_SIZE(1));", "        (void)0;", HUGE),
+    ("mm/vm_clone.c", "        cursor_note_flush(c, from, from + count * PAGE_SIZE);", "        (void)0;", WALK),
+    ("mm/vm_clone.c", "        cursor_note_flush(k->c, va, va + n * PT_SIZE(1));", "        (void)0;", HUGE),
     ("mm/vm_share.c", "        cursor_note_flush(c, 0, USER_END);\n", "", HUGE),
     ("mm/vm_share.c", "pte = (pte | PTE_COW) & ~PTE_W;", "", HUGE),
     ("mm/vm_share.c", "table->table_links == 1 && ", "", HUGE),
@@ -93,16 +94,29 @@ def passes(test):
     return run.returncode == 0
 
 
+def check_texts():
+    """Whoever edits one of the files learns at once that a mutation has to follow."""
+    bad = 0
+    for path, old, _, _ in MUTATIONS:
+        with open(path, encoding="utf-8") as f:
+            count = f.read().count(old)
+        if count != 1:
+            print(f"{path}: test/mutate.py breaks this text, which is there {count} times: {old}")
+            bad += 1
+    return bad > 0
+
+
 def main():
     words, survivors, done = sys.argv[1:], 0, 0
+    bad = check_texts()
+    if bad or words == ["--texts"]:
+        return bad
     copy_tree()
     for path, old, new, test in MUTATIONS:
         if words and not any(word in path + old + new + test for word in words):
             continue
         with open(path, encoding="utf-8") as f:
             text = f.read()
-        if text.count(old) != 1:
-            sys.exit(f"mutate: {path} has {text.count(old)} times: {old}")
         broken = os.path.join(TREE, path)
         with open(broken, "w", encoding="utf-8") as f:
             f.write(text.replace(old, new))
