@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// /proc/PID/{cmdline,environ,auxv,maps,smaps}: what lies in a process's memory, and where.
+// /proc/PID/{cmdline,environ,auxv,maps,smaps,pagemap}: what lies in a process's memory, and where.
 
 #include "proc_priv.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <mm/slab.h>
+#include <mm/uio.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -235,4 +237,40 @@ int proc_show_smaps_rollup(struct text *t, uint64_t key)
     text_printf(t, "%08lx-%08lx ---p 00000000 00:00 0%26s[rollup]\n", USER_BASE, USER_END, "");
     show_usage(t, &sum);
     return 0;
+}
+
+static ssize_t read_pagemap(struct vm_map *m, uint64_t first, struct uio *uio)
+{
+    const bool with_frames = cred_has_cap(thread_self()->cred, CAP_SYS_ADMIN);
+    uint64_t entries[64];
+    size_t done = 0;
+
+    while (uio->left > 0 && first < USER_END >> PAGE_SHIFT) {
+        size_t nr = MIN(MIN(uio->left / sizeof(entries[0]), ARRAY_SIZE(entries)),
+                        (USER_END >> PAGE_SHIFT) - first);
+        vm_map_pagemap(m, first << PAGE_SHIFT, nr, with_frames, entries);
+        size_t size = nr * sizeof(entries[0]), copied = uio_copy_out(uio, entries, size);
+        done += copied;
+        if (copied < size)
+            return done > 0 ? (ssize_t)done : -EFAULT;
+        first += nr;
+    }
+    return (ssize_t)done;
+}
+
+// Eight bytes a page; frames for those who may know them.
+ssize_t proc_access_pagemap(uint64_t key, uint64_t version, uint64_t offset, struct uio *uio,
+                            bool write)
+{
+    if (write || (offset | uio->left) % sizeof(uint64_t) != 0)
+        return -EINVAL;
+    struct process *p = proc_process(key);
+    struct vm_map *m = p ? process_map_get(p) : NULL;
+    if (p)
+        process_put(p);
+    if (!m)
+        return 0;
+    ssize_t n = m->id == version ? read_pagemap(m, offset / sizeof(uint64_t), uio) : 0;
+    vm_map_put(m);
+    return n;
 }

@@ -47,6 +47,8 @@ int proc_show_smaps_rollup(struct text *t, uint64_t key);
 // it runs on. What it holds.
 int proc_may_look(uint64_t key);
 uint64_t proc_map_version(uint64_t key);
+ssize_t proc_access_pagemap(uint64_t key, uint64_t version, uint64_t offset, struct uio *uio,
+                            bool write);
 ssize_t proc_access_mem(uint64_t key, uint64_t version, uint64_t offset, struct uio *uio,
                         bool write);
 int proc_show_mounts(struct text *t, uint64_t key); // proc_links.c

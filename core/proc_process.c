@@ -166,6 +166,11 @@ static uint64_t pid_key(uint64_t key, int64_t pid)
          .access = proc_access_mem,                                                                \
          OF_MAP,                                                                                   \
          .owner = owner_of},                                                                       \
+        {.name = "pagemap",                                                                        \
+         .mode = R_OWNER,                                                                          \
+         .access = proc_access_pagemap,                                                            \
+         OF_MAP,                                                                                   \
+         .owner = owner_of},                                                                       \
         {.name = "limits", .mode = R_ALL, .show = proc_show_limits, .owner = owner_of},            \
         {.name = "mounts", .mode = R_ALL, .show = proc_show_mounts, .owner = owner_of},            \
         {.name = "exe",                                                                            \

@@ -7,6 +7,7 @@
 #include <arch/tlb.h>
 #include <asm/stat.h>
 #include <errno.h>
+#include <lib/atomic.h>
 #include <linux/stat.h>
 #include <mm/page.h>
 #include <mm/vm_map.h>
@@ -125,10 +126,38 @@ static ssize_t store_overcommit_ratio(uint64_t key, const char *data, size_t n)
     return (ssize_t)n;
 }
 
+static int show_overcommit_kbytes(struct text *t, uint64_t key)
+{
+    text_printf(t, "%lu\n", PROC_PAGES_TO_KIB(vm_overcommit_pages()));
+    return 0;
+}
+
+static ssize_t store_overcommit_kbytes(uint64_t key, const char *data, size_t n)
+{
+    unsigned int kib;
+    int err = parse_number(data, n, &kib);
+
+    if (err != 0)
+        return err;
+    vm_overcommit_set_pages(kib / (PAGE_SIZE / 1024));
+    return (ssize_t)n;
+}
+
 static int show_max_map_count(struct text *t, uint64_t key)
 {
-    text_printf(t, "%d\n", VM_REGIONS_MAX);
+    text_printf(t, "%u\n", atomic_load(&vm_regions_max));
     return 0;
+}
+
+static ssize_t store_max_map_count(uint64_t key, const char *data, size_t n)
+{
+    unsigned int count;
+    int err = parse_number(data, n, &count);
+
+    if (err != 0)
+        return err;
+    atomic_store(&vm_regions_max, count);
+    return (ssize_t)n;
 }
 
 static int show_mmap_min_addr(struct text *t, uint64_t key)
@@ -152,7 +181,14 @@ const struct proc_file proc_vm_files[] = {
      .mode = RW_ROOT,
      .show = show_overcommit_ratio,
      .store = store_overcommit_ratio},
-    {.name = "max_map_count", .mode = R_ALL, .show = show_max_map_count},
+    {.name = "overcommit_kbytes",
+     .mode = RW_ROOT,
+     .show = show_overcommit_kbytes,
+     .store = store_overcommit_kbytes},
+    {.name = "max_map_count",
+     .mode = RW_ROOT,
+     .show = show_max_map_count,
+     .store = store_max_map_count},
     {.name = "mmap_min_addr", .mode = R_ALL, .show = show_mmap_min_addr},
     {.name = "nr_hugepages", .mode = R_ALL, .show = show_nr_hugepages},
     {.name = NULL},

@@ -17,6 +17,7 @@
 #include <lib/assert.h>
 #include <lib/atomic.h>
 #include <linux/sched.h>
+#include <mm/page.h>
 #include <mm/vm_space.h>
 
 #include "sched_priv.h"
@@ -302,7 +303,8 @@ __noreturn void sched_idle_loop(void)
             rq->waiting = true;
             atomic_fetch_or(&sched_idle_mask, BIT(rq->cpu));
             spin_unlock(&rq->lock);
-            hart_wait_for_interrupt();
+            if (!page_prepare_zeroed())
+                hart_wait_for_interrupt();
         }
         irq_enable(); // what ended the wait is handled here
     }

@@ -93,11 +93,15 @@ long sys_munmap(vaddr_t addr, size_t size)
 
 long sys_mprotect(vaddr_t addr, size_t size, unsigned int prot)
 {
-    // PROT_GROWSDOWN and PROT_GROWSUP extend to the end of a growing region; nobody but the dynamic
-    // loader's executable-stack code asks, and it takes EINVAL.
-    if (prot & ~(unsigned int)PROT_ALL)
+    const unsigned int grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+
+    if ((prot & ~(unsigned int)(PROT_ALL | grows)) || grows == (PROT_GROWSDOWN | PROT_GROWSUP))
         return -EINVAL;
-    return vm_map_mprotect(process_self()->map, addr, size, prot_to_vm(prot));
+    // Nothing grows up here.
+    if ((grows & PROT_GROWSUP) && IS_ALIGNED(addr, PAGE_SIZE) && size != 0)
+        return -EINVAL;
+    return vm_map_mprotect(process_self()->map, addr, size,
+                           prot_to_vm(prot) | (grows & PROT_GROWSDOWN ? VM_GROWSDOWN : 0));
 }
 
 long sys_mremap(vaddr_t old, size_t old_size, size_t new_size, unsigned int flags, vaddr_t new_addr)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The page allocator: binary buddies under one spinlock, and in front of them a stack of single
 // pages for each hart, which only that hart touches (with interrupts off) and which gives and takes
-// by the batch. A page is born with one reference and freed by the last page_put().
+// by the batch; and a smaller one of pages of zeros, which the hart fills when it has nothing else
+// to do. A page is born with one reference and freed by the last page_put().
 //
 // Free blocks: the first page has kind PAGE_FREE, its order, and hangs in buddy.free[order]; the
 // others of the block are PAGE_USED with no references, so that nobody merges with them. Pages in a
 // hart's stack are PAGE_USED as well.
+#include <arch/cpu.h>
 #include <arch/irq.h>
 #include <arch/log.h>
 #include <arch/thread.h>
@@ -18,9 +20,10 @@
 
 // A hart keeps enough for a small process to come and go without the buddy lock; less where memory
 // is short (page_init).
-#define HART_CACHE_MAX 255 // the structure is 2 KiB then
+#define HART_CACHE_MAX 255
 #define HART_CACHE_MIN 63
 #define HART_BATCH     32
+#define HART_ZEROED    63 // what an exec or two take
 
 // Pages of the kernel's reserve: user memory isn't served from the last ones, so that the kernel
 // can go on (and kill the process) when they are reached.
@@ -36,12 +39,14 @@ static struct {
 } buddy;
 
 struct hart_cache {
-    uint64_t count;
-    struct page *pages[HART_CACHE_MAX];
+    uint64_t count, nr_zeroed;
+    struct page *pages[HART_CACHE_MAX], *zeroed[HART_ZEROED];
 } __attribute__((aligned(64)));
 
 static struct hart_cache hart_caches[NR_CPUS_MAX];
 static uint64_t hart_cache_limit = HART_CACHE_MIN;
+
+static bool clear_by_block; // Zicboz
 
 static int64_t nr_slab, nr_tables, nr_cached;
 
@@ -64,6 +69,10 @@ static inline void copy_64_bytes(uint64_t *to, const uint64_t *from)
 void page_clear(void *linear)
 {
     uint64_t *p = linear, *end = p + PAGE_SIZE / sizeof(*p);
+    if (clear_by_block) {
+        cpu_zero_page(linear);
+        return;
+    }
     for (; p < end; p += 64) {
         clear_64_bytes(p), clear_64_bytes(p + 8), clear_64_bytes(p + 16), clear_64_bytes(p + 24);
         clear_64_bytes(p + 32), clear_64_bytes(p + 40), clear_64_bytes(p + 48);
@@ -227,8 +236,11 @@ static struct page *page_alloc_block(unsigned int order)
         return p;
     // Single pages kept by this hart may be what keeps a block from being whole.
     flags = irq_save();
-    hart_cache_drain(&hart_caches[hart_self()->cpu], hart_caches[hart_self()->cpu].count);
+    struct hart_cache *cache = &hart_caches[hart_self()->cpu];
+    hart_cache_drain(cache, cache->count);
     spin_lock(&buddy.lock);
+    while (cache->nr_zeroed > 0)
+        buddy_free_locked(cache->zeroed[--cache->nr_zeroed], 0);
     p = buddy_alloc_locked(order);
     spin_unlock(&buddy.lock);
     irq_restore(flags);
@@ -244,6 +256,8 @@ static struct page *page_alloc_refill(void)
         hart_cache_refill(cache);
     if (cache->count > 0)
         p = cache->pages[--cache->count];
+    else if (cache->nr_zeroed > 0)
+        p = cache->zeroed[--cache->nr_zeroed];
     irq_restore(flags);
     return p;
 }
@@ -281,12 +295,32 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
         irq_restore(irq);
         return page_alloc_slow(order, flags);
     }
-    struct page *p = cache->pages[--cache->count];
+    struct page *p;
+    if ((flags & PAGE_ALLOC_ZERO) && cache->nr_zeroed > 0) {
+        p = cache->zeroed[--cache->nr_zeroed];
+        flags = 0;
+    } else {
+        p = cache->pages[--cache->count];
+    }
     irq_restore(irq);
     page_born(p);
     if (flags & PAGE_ALLOC_ZERO)
         page_clear(phys_to_virt(page_address(p)));
     return p;
+}
+
+bool page_prepare_zeroed(void)
+{
+    struct hart_cache *cache = &hart_caches[hart_self()->cpu];
+    if (cache->nr_zeroed == HART_ZEROED || atomic_load(&buddy.nr_free) < 4 * buddy.reserve)
+        return false;
+    struct page *p = page_alloc(0, 0);
+    if (!p)
+        return false;
+    page_clear(phys_to_virt(page_address(p)));
+    p->refs = 0;
+    cache->zeroed[cache->nr_zeroed++] = p;
+    return true;
 }
 
 static __attribute__((noinline)) void page_free_slow(struct page *p)
@@ -376,6 +410,7 @@ void page_init(void)
 {
     paddr_t start, end;
 
+    clear_by_block = cpu_features()->zicboz;
     spin_init(&buddy.lock);
     for (unsigned int i = 0; i <= PAGE_ORDER_MAX; i++)
         list_init(&buddy.free[i]);
@@ -421,7 +456,7 @@ void page_stats(struct page_stats *stats)
     stats->reserved = ram - buddy.nr_total;
     stats->free = atomic_load(&buddy.nr_free);
     for (unsigned int i = 0; i < NR_CPUS_MAX; i++)
-        stats->free += atomic_load(&hart_caches[i].count);
+        stats->free += atomic_load(&hart_caches[i].count) + atomic_load(&hart_caches[i].nr_zeroed);
     stats->slab = (uint64_t)atomic_load(&nr_slab);
     stats->page_tables = (uint64_t)atomic_load(&nr_tables);
     stats->cached = (uint64_t)atomic_load(&nr_cached);

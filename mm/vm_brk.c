@@ -4,6 +4,7 @@
 // write lock.
 #include <errno.h>
 #include <lib/assert.h>
+#include <lib/atomic.h>
 
 #include "vm_map_priv.h"
 
@@ -23,7 +24,7 @@ static int brk_grow(struct vm_map *m, vaddr_t start, vaddr_t end)
                              .name = heap_name};
     uint64_t pages = (end - start) >> PAGE_SHIFT;
 
-    if (!vm_region_is_free(m, start, end) || m->nr_regions >= VM_REGIONS_MAX ||
+    if (!vm_region_is_free(m, start, end) || m->nr_regions >= atomic_load(&vm_regions_max) ||
         ((like.flags & VM_LOCKED) && !vm_map_may_lock(m, pages)) ||
         !vm_map_may_expand(m, like.flags, pages) || !vm_map_may_commit(like.flags, pages))
         return -ENOMEM;

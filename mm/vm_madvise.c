@@ -13,10 +13,14 @@
 #define MADV_POPULATE_READ  22
 #define MADV_POPULATE_WRITE 23
 #endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
 
 static int discard_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)
 {
-    if ((r->flags & VM_LOCKED) || (r->object && r->object->ops->device_page))
+    if (((r->flags & VM_LOCKED) && advice != MADV_DONTNEED_LOCKED) ||
+        (r->object && r->object->ops->device_page))
         return -EINVAL;
     // Freeing lazily is allowed to be freeing at once.
     if (advice == MADV_FREE && r->object)
@@ -78,6 +82,7 @@ static region_part_fn madvise_action(int advice)
 {
     switch (advice) {
     case MADV_DONTNEED:
+    case MADV_DONTNEED_LOCKED:
     case MADV_FREE:
         return discard_part;
     case MADV_REMOVE:

@@ -3,6 +3,7 @@
 // mmap(2) as Linux answers it, because programs probe with it.
 #include <errno.h>
 #include <lib/assert.h>
+#include <lib/atomic.h>
 #include <linux/mman.h>
 
 #include "vm_map_priv.h"
@@ -74,8 +75,8 @@ static long mmap_place(const struct vm_map *m, const struct vm_mmap_args *a, siz
     }
     // Where 2 MiB pages would fill it.
     bool huge = !a->object && size % PT_SIZE(1) == 0 && !(a->flags & MAP_STACK);
-    vaddr_t found = huge ? vm_region_find_aligned_gap(m, size, PT_SIZE(1))
-                         : vm_region_find_gap(m, size);
+    vaddr_t found =
+        huge ? vm_region_find_aligned_gap(m, size, PT_SIZE(1)) : vm_region_find_gap(m, size);
     return found ? (long)found : -ENOMEM;
 }
 
@@ -117,7 +118,8 @@ static long mmap_locked(struct vm_map *m, const struct vm_mmap_args *a, unsigned
     vaddr_t end = (vaddr_t)start + size;
     if ((flags & VM_LOCKED) && !vm_map_may_lock(m, size >> PAGE_SHIFT))
         return m->limits.memlock == 0 ? -EPERM : -EAGAIN;
-    if (m->nr_regions >= VM_REGIONS_MAX || !mmap_may_expand(m, flags, (vaddr_t)start, size) ||
+    if (m->nr_regions >= atomic_load(&vm_regions_max) ||
+        !mmap_may_expand(m, flags, (vaddr_t)start, size) ||
         !vm_map_may_commit(flags, size >> PAGE_SHIFT))
         return -ENOMEM;
     // Have everything that can fail before something that exists is unmapped.

@@ -64,6 +64,18 @@ static int mprotect_locked(struct vm_map *m, vaddr_t start, vaddr_t end, unsigne
     return err;
 }
 
+// PROT_GROWSDOWN: from the start of the stack that *addr is in, or else that is below `end`.
+static int mprotect_stack_start(struct vm_map *m, vaddr_t end, vaddr_t *addr)
+{
+    const struct vm_region *r = vm_region_find(m, *addr);
+    if (!r || r->start >= end)
+        return -ENOMEM;
+    if (!(r->flags & VM_GROWSDOWN))
+        return -EINVAL;
+    *addr = r->start;
+    return 0;
+}
+
 int vm_map_mprotect(struct vm_map *m, vaddr_t addr, size_t size, unsigned int prot)
 {
     if (addr % PAGE_SIZE != 0)
@@ -73,10 +85,12 @@ int vm_map_mprotect(struct vm_map *m, vaddr_t addr, size_t size, unsigned int pr
     vaddr_t end = addr + ALIGN_UP(size, PAGE_SIZE);
     if (end <= addr)
         return -ENOMEM;
-    if (prot & ~VM_PROT_MASK)
+    if (prot & ~(VM_PROT_MASK | VM_GROWSDOWN))
         return -EINVAL;
     rwlock_write_lock(&m->lock);
-    int err = mprotect_locked(m, addr, end, prot);
+    int err = prot & VM_GROWSDOWN ? mprotect_stack_start(m, end, &addr) : 0;
+    if (err == 0)
+        err = mprotect_locked(m, addr, end, prot & VM_PROT_MASK);
     vm_region_merge_range(m, addr, MIN(end, USER_END));
     rwlock_write_unlock(&m->lock);
     return err;

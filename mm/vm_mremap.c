@@ -6,6 +6,7 @@
 // moved) and removes the old region last; so a failure leaves the map as it was.
 #include <errno.h>
 #include <lib/assert.h>
+#include <lib/atomic.h>
 #include <linux/mman.h>
 
 #include "vm_map_priv.h"
@@ -103,7 +104,7 @@ static long mremap_to(struct mremap *q)
         return -EINVAL;
     if (q->old + q->old_size > to && to + q->new_size > q->old)
         return -EINVAL;
-    if (q->m->nr_regions + 2 >= VM_REGIONS_MAX)
+    if (q->m->nr_regions + 2 >= atomic_load(&vm_regions_max))
         return -ENOMEM;
     if (fixed) {
         if (to < USER_BASE)

@@ -8,11 +8,13 @@
 // map's.
 #include <errno.h>
 #include <lib/assert.h>
+#include <lib/atomic.h>
 #include <mm/slab.h>
 
 #include "vm_map_priv.h"
 
 static struct slab_cache *vm_regions;
+unsigned int vm_regions_max = 65530; // as Linux's
 
 void vm_region_init(void)
 {
@@ -206,7 +208,7 @@ void vm_region_set_flags(struct vm_region *r, unsigned int flags)
 int vm_region_split(struct vm_region *r, vaddr_t addr, struct vm_region **high)
 {
     ASSERT(r->start < addr && addr < r->end && addr % PAGE_SIZE == 0);
-    if (r->map->nr_regions >= VM_REGIONS_MAX)
+    if (r->map->nr_regions >= atomic_load(&vm_regions_max))
         return -ENOMEM;
     struct vm_region *rest = vm_region_create(r, addr, r->end);
     if (!rest)
@@ -277,7 +279,7 @@ int vm_region_isolate(struct vm_map *m, vaddr_t start, vaddr_t end)
 }
 
 // Highest place for `size` bytes in the gaps of this subtree, below `high`; 0: none. Recursion as
-// deep as the tree: twice the logarithm of VM_REGIONS_MAX at most.
+// deep as the tree: twice the logarithm of vm_regions_max at most.
 static vaddr_t gap_search(const struct rb_node *n, size_t size, vaddr_t high)
 {
     const struct vm_region *r = n ? rb_entry(n, struct vm_region, node) : NULL;

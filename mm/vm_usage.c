@@ -7,7 +7,8 @@
 #include "vm_map_priv.h"
 
 static unsigned int overcommit_mode = VM_OVERCOMMIT_GUESS, overcommit_ratio = 50; // atomic
-static uint64_t committed_pages;                                                  // atomic
+static uint64_t overcommit_pages; // instead of the ratio, unless 0; atomic
+static uint64_t committed_pages;  // atomic
 
 void vm_overcommit_get(unsigned int *mode, unsigned int *ratio)
 {
@@ -23,9 +24,22 @@ int vm_overcommit_set_mode(unsigned int mode)
     return 0;
 }
 
+// The later one of ratio and amount counts.
 void vm_overcommit_set_ratio(unsigned int percent)
 {
     atomic_store(&overcommit_ratio, percent);
+    atomic_store(&overcommit_pages, 0UL);
+}
+
+void vm_overcommit_set_pages(uint64_t pages)
+{
+    atomic_store(&overcommit_pages, pages);
+    atomic_store(&overcommit_ratio, 0U);
+}
+
+uint64_t vm_overcommit_pages(void)
+{
+    return atomic_load(&overcommit_pages);
 }
 
 uint64_t vm_committed_pages(void)
@@ -37,7 +51,8 @@ uint64_t vm_commit_limit_pages(void)
 {
     struct page_stats stats;
     page_stats(&stats);
-    return stats.total * atomic_load(&overcommit_ratio) / 100;
+    uint64_t pages = atomic_load(&overcommit_pages);
+    return pages ? pages : stats.total * atomic_load(&overcommit_ratio) / 100;
 }
 
 void vm_commit(unsigned int flags, int64_t pages)
@@ -89,6 +104,35 @@ void vm_region_usage(const struct vm_region *r, struct vm_usage *u)
         if (now.page)
             count_page(u, r, &now);
         vm_cursor_seek(&c, c.pos + PAGE_SIZE);
+    }
+    vm_cursor_close(&c);
+}
+
+#define PAGEMAP_EXCLUSIVE BIT(56)
+#define PAGEMAP_FILE      BIT(61) // or shared anonymous
+#define PAGEMAP_PRESENT   BIT(63)
+
+static uint64_t pagemap_entry(const struct vm_mapping *now, bool with_frames)
+{
+    uint64_t entry = PAGEMAP_PRESENT | (with_frames ? now->pa >> PAGE_SHIFT : 0);
+    if (!now->page)
+        return entry;
+    bool file = !now->huge && now->page->object != NULL;
+    uint32_t owners = __atomic_load_n(&now->page->refs, __ATOMIC_RELAXED) - file;
+    bool exclusive = now->huge ? !now->cow : owners == 1;
+    return entry | (file ? PAGEMAP_FILE : 0) | (exclusive ? PAGEMAP_EXCLUSIVE : 0);
+}
+
+void vm_map_pagemap(struct vm_map *m, vaddr_t start, size_t nr, bool with_frames, uint64_t *entries)
+{
+    struct vm_mapping now;
+    struct vm_cursor c;
+
+    vm_cursor_open(&c, &m->space, start, start + nr * PAGE_SIZE);
+    for (size_t i = 0; i < nr; i++) {
+        vm_cursor_seek(&c, start + i * PAGE_SIZE);
+        vm_cursor_query(&c, &now);
+        entries[i] = now.present ? pagemap_entry(&now, with_frames) : 0;
     }
     vm_cursor_close(&c);
 }

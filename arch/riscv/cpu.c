@@ -70,6 +70,36 @@ static bool cpu_probe_stimecmp(void)
     return ok != 0;
 }
 
+#define CBO_ZERO(address) ".insn i 0x0f, 2, x0, " address ", 4\n"
+
+// Firmware must have allowed it, too.
+static bool cpu_probe_zicboz(uint32_t block)
+{
+    static char memory[512] __attribute__((aligned(512)));
+    unsigned long ok;
+    if (block == 0 || block > sizeof(memory) || (block & (block - 1)))
+        return false;
+    memory[block - 1] = 1;
+    __asm__ volatile("li %0, 0\n"
+                     "1: " CBO_ZERO("%1") "li %0, 1\n"
+                                          "2:\n" EXTABLE_ASM_NOFAULT
+                     : "=&r"(ok)
+                     : "r"(memory)
+                     : "memory");
+    return ok != 0 && memory[block - 1] == 0;
+}
+
+void cpu_zero_page(void *page)
+{
+    const uint32_t block = features.zicboz_block;
+    for (char *at = page, *end = at + PAGE_SIZE; at < end; at += 4UL * block) {
+        __asm__ volatile(CBO_ZERO("%0")::"r"(at) : "memory");
+        __asm__ volatile(CBO_ZERO("%0")::"r"(at + block) : "memory");
+        __asm__ volatile(CBO_ZERO("%0")::"r"(at + 2UL * block) : "memory");
+        __asm__ volatile(CBO_ZERO("%0")::"r"(at + 3UL * block) : "memory");
+    }
+}
+
 static uint32_t cpu_probe_vlenb(void)
 {
     csr_set(sstatus, SSTATUS_VS);
@@ -97,7 +127,7 @@ static void cpu_find_features(const void *fdt)
     if (features.v)
         features.hwcap |= BIT('v' - 'a');
     features.zicboz_block = dt_u32(fdt, harts[0].dt_node, "riscv,cboz-block-size", 0);
-    features.zicboz = features.zicboz_block != 0 && cpu_all_have(fdt, "zicboz");
+    features.zicboz = cpu_all_have(fdt, "zicboz") && cpu_probe_zicboz(features.zicboz_block);
     hart_setup_self(); // again, now that this hart knows what it has
 }
 

@@ -71,8 +71,7 @@ static void flush_range(cpu_t cpu, vaddr_t start, vaddr_t end, asid_t asid)
         flush_asid(cpu, asid);
         return;
     }
-    for (vaddr_t va = start; va < end; va += PAGE_SIZE)
-        tlb_hw_flush_page(va, asid);
+    tlb_hw_flush_pages(start, end, asid);
     stats[cpu].flush_page += (end - start) / PAGE_SIZE;
 }
 

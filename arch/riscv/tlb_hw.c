@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The slow operations of <arch/tlb_hw.h>: probing, and other harts by SBI.
+#include <arch/cpu.h>
 #include <arch/csr.h>
 #include <arch/mmu.h>
 #include <arch/sbi.h>
@@ -10,7 +11,7 @@
 #include "raw_lock_priv.h"
 
 static struct raw_lock asid_lock;
-bool tlb_hw_flush_needs_all;
+bool tlb_hw_flush_needs_all, tlb_hw_has_svinval;
 
 // The FU740 has the errata; mimpid tells it from later harts with the same marchid.
 static bool tlb_hw_has_errata(void)
@@ -23,6 +24,7 @@ static bool tlb_hw_has_errata(void)
 unsigned int tlb_hw_probe_asid_bits(void)
 {
     tlb_hw_flush_needs_all = tlb_hw_has_errata();
+    tlb_hw_has_svinval = cpu_features()->svinval && !tlb_hw_flush_needs_all;
     irq_flags_t flags = irq_save();
     uint64_t before = csr_read(satp);
     csr_write(satp, before | SATP_ASID_MASK << SATP_ASID_SHIFT);

@@ -58,6 +58,9 @@ void page_release_range(paddr_t start, paddr_t end);
 
 // A block with one reference, or NULL. Any context but interrupt handlers with locks of mm held.
 struct page *page_alloc(unsigned int order, unsigned int flags);
+// For the idle: clear a page that a PAGE_ALLOC_ZERO on this hart will take. Interrupts off. False:
+// there are enough, or memory is short.
+bool page_prepare_zeroed(void);
 void page_get(struct page *p);
 void page_put(struct page *p); // frees the block with the last reference
 static inline bool page_has_one_owner(const struct page *p)

@@ -15,8 +15,6 @@
 #include <mm/vm_space.h>
 #include <sync/rwlock.h>
 
-#define VM_REGIONS_MAX 65530 // Linux's vm.max_map_count
-
 #define VM_SHARED     BIT(4)
 #define VM_GROWSDOWN  BIT(5) // a stack
 #define VM_DONTFORK   BIT(6)
@@ -107,6 +105,7 @@ int vm_map_munmap(struct vm_map *m, vaddr_t addr, size_t size);
 // Unmap what is left of the mapping by a file of `ops` whose offset 0 is at `addr`, wherever it was
 // cut; other mappings of the same file, or of anything else, stay (shmdt(2)). 0 or -EINVAL: none.
 int vm_map_unmap_mapping(struct vm_map *m, vaddr_t addr, const struct vm_file_ops *ops);
+// VM_GROWSDOWN in prot: from the start of the stack around addr (PROT_GROWSDOWN).
 int vm_map_mprotect(struct vm_map *m, vaddr_t addr, size_t size, unsigned int prot);
 long vm_map_mremap(struct vm_map *m, vaddr_t old, size_t old_size, size_t new_size,
                    unsigned int flags, vaddr_t new_addr);
@@ -142,11 +141,19 @@ struct vm_usage {
 };
 void vm_region_usage(const struct vm_region *r, struct vm_usage *u);
 
+// What /proc/PID/pagemap says of each of `nr` pages from `start` on, in [0, USER_END); proc(5).
+void vm_map_pagemap(struct vm_map *m, vaddr_t start, size_t nr, bool with_frames,
+                    uint64_t *entries);
+
 // proc(5), /proc/sys/vm/overcommit_memory and overcommit_ratio.
 enum { VM_OVERCOMMIT_GUESS, VM_OVERCOMMIT_ALWAYS, VM_OVERCOMMIT_NEVER };
 void vm_overcommit_get(unsigned int *mode, unsigned int *ratio);
 int vm_overcommit_set_mode(unsigned int mode); // 0 or -EINVAL
 void vm_overcommit_set_ratio(unsigned int percent);
+void vm_overcommit_set_pages(uint64_t pages); // overcommit_kbytes
+uint64_t vm_overcommit_pages(void);           // 0: the ratio counts
+// /proc/sys/vm/max_map_count
+extern unsigned int vm_regions_max; // atomic
 uint64_t vm_committed_pages(void);
 uint64_t vm_commit_limit_pages(void);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <arch/cpu.h>
 #include <arch/log.h>
 #include <lib/assert.h>
 #include <lib/dt.h>
@@ -40,6 +41,17 @@ void panic(const char *fmt, ...)
         longjmp(host_panic_jump, 1);
     fprintf(stderr, "panic: %s\n", host_panic_text);
     abort();
+}
+
+const struct cpu_features *cpu_features(void)
+{
+    static const struct cpu_features features = {.zicboz = true, .zicboz_block = 64};
+    return &features;
+}
+
+void cpu_zero_page(void *page)
+{
+    memset(page, 0, PAGE_SIZE);
 }
 
 void log_write(enum log_level level, const char *fmt, ...)

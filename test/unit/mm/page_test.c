@@ -39,6 +39,36 @@ static void blocks_are_aligned_and_zeroed(void **state)
     assert_int_equal(free_now(), before);
 }
 
+// What the idle prepare counts as free, is taken for zeros and is found when all else is gone.
+static void prepared_pages_are_zeroed(void **state)
+{
+    static struct page *pages[RAM_PAGES];
+    uint64_t before = free_now(), nr = 0;
+    unsigned int prepared = 0;
+    for (; nr < 300; nr++) {
+        pages[nr] = page_alloc(0, 0);
+        memset(page_to_virt(pages[nr]), 0xff, PAGE_SIZE);
+    }
+    while (nr > 0)
+        page_put(pages[--nr]);
+    while (page_prepare_zeroed())
+        prepared++;
+    assert_in_range(prepared, 16, 1000);
+    assert_int_equal(free_now(), before);
+    while ((pages[nr] = page_alloc(0, nr % 2 ? PAGE_ALLOC_ZERO : 0)) != NULL) {
+        char *bytes = page_to_virt(pages[nr]);
+        for (size_t i = 0; nr % 2 && i < PAGE_SIZE; i++)
+            assert_int_equal(bytes[i], 0);
+        memset(bytes, 0xff, PAGE_SIZE);
+        nr++;
+    }
+    assert_int_equal(nr, before);
+    assert_false(page_prepare_zeroed());
+    while (nr > 0)
+        page_put(pages[--nr]);
+    assert_int_equal(free_now(), before);
+}
+
 static void last_reference_frees(void **state)
 {
     uint64_t before = free_now();
@@ -164,6 +194,7 @@ int main(void)
     host_nr_reserved = 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_aligned_and_zeroed),
+        cmocka_unit_test(prepared_pages_are_zeroed),
         cmocka_unit_test(last_reference_frees),
         cmocka_unit_test(exhaustion_and_merging),
         cmocka_unit_test(random_orders_never_overlap),

@@ -15,6 +15,8 @@ const struct cpu_features *cpu_features(void);
 // Find usable harts in the tree (lib/dt.h) and their features; `boot_hart` becomes cpu 0. Honours
 // maxcpus. 0, or -EINVAL with one clear line logged.
 int cpu_init(const void *fdt, hartid_t boot_hart, unsigned int maxcpus);
+// Zeros to a whole page, with Zicboz.
+void cpu_zero_page(void *page);
 hartid_t cpu_boot_hart(void); // as passed in a0
 // The "isa" string of `cpu` for /proc/cpuinfo: from the device tree.
 const char *cpu_isa_string(cpu_t cpu);

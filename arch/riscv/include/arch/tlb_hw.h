@@ -11,6 +11,7 @@
 
 // SiFive errata CIP-453 and CIP-1200: on these harts an sfence.vma with operands does too little.
 extern bool tlb_hw_flush_needs_all;
+extern bool tlb_hw_has_svinval; // every hart
 
 unsigned int tlb_hw_probe_asid_bits(void); // boot hart
 uint64_t tlb_hw_online(void);              // bit per cpu that may hold translations
@@ -56,6 +57,24 @@ static inline void tlb_hw_flush_page(vaddr_t va, asid_t asid)
         tlb_hw_flush_all();
     else
         __asm__ volatile("sfence.vma %0, %1" ::"r"(va), "r"((unsigned long)asid) : "memory");
+}
+
+// A few pages. With Svinval the hart waits once, not for each (privileged spec 12.5: the first
+// fence orders stores before the invalidations, the last these before what follows).
+static inline void tlb_hw_flush_pages(vaddr_t start, vaddr_t end, asid_t asid)
+{
+    if (!tlb_hw_has_svinval || end - start <= PAGE_SIZE) {
+        for (vaddr_t va = start; va < end; va += PAGE_SIZE)
+            tlb_hw_flush_page(va, asid);
+        return;
+    }
+    __asm__ volatile(".word 0x18000073" ::: "memory"); // sfence.w.inval
+    for (vaddr_t va = start; va < end; va += PAGE_SIZE)
+        __asm__ volatile(".insn r 0x73, 0, 0x0b, x0, %0, %1" // sinval.vma
+                         ::"r"(va),
+                         "r"((unsigned long)asid)
+                         : "memory");
+    __asm__ volatile(".word 0x18100073" ::: "memory"); // sfence.inval.ir
 }
 
 // Global entries too, leaves only.

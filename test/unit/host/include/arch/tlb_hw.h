@@ -17,6 +17,11 @@ void tlb_hw_flush_all(void);
 void tlb_hw_flush_asid(asid_t asid);
 void tlb_hw_flush_page(vaddr_t va, asid_t asid);
 void tlb_hw_flush_kernel_page(vaddr_t va);
+static inline void tlb_hw_flush_pages(vaddr_t start, vaddr_t end, asid_t asid)
+{
+    for (vaddr_t va = start; va < end; va += PAGE_SIZE)
+        tlb_hw_flush_page(va, asid);
+}
 void tlb_hw_fence_i(void);
 void tlb_hw_load(struct mmu_context *ctx, asid_t asid);
 struct mmu_context *tlb_hw_current(void);
