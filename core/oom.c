@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Out of memory. The process with the most private memory and page tables is sent SIGKILL, init
-// excepted. One victim at a time: whoever runs out of memory meanwhile waits for the same one,
-// until it has dropped its map or doesn't get around to it (it may sleep for a lock that the waiter
-// holds); then the next is chosen. oom_lock guards the victim's name and the choice.
+// Out of memory. What this hart keeps at hand is given back first; when that isn't enough the
+// process with the most private memory and page tables is sent SIGKILL, init excepted. One victim
+// at a time: whoever runs out of memory meanwhile waits for the same one, until it has dropped its
+// map or doesn't get around to it (it may sleep for a lock that the waiter holds); then the next is
+// chosen. oom_lock guards the victim's name and the choice.
 #include <core/oom.h>
 
 #include <arch/clock.h>
@@ -100,7 +101,7 @@ static void choose_and_end(void)
 
 void oom_end_one(void)
 {
-    if (mutex_lock_killable(&oom_lock) != 0)
+    if (page_reclaim() || mutex_lock_killable(&oom_lock) != 0)
         return;
     if (!victim_is_dying())
         choose_and_end();

@@ -143,6 +143,21 @@ static ssize_t store_overcommit_kbytes(uint64_t key, const char *data, size_t n)
     return (ssize_t)n;
 }
 
+// 1: pages of files, 2: other objects, 4: no line in the log. Pages of files are all the memory
+// that files here have.
+static ssize_t store_drop_caches(uint64_t key, const char *data, size_t n)
+{
+    unsigned int what;
+    int err = parse_number(data, n, &what);
+
+    if (err == 0 && (what < 1 || what > 4))
+        err = -EINVAL;
+    if (err != 0)
+        return err;
+    page_reclaim();
+    return (ssize_t)n;
+}
+
 static int show_max_map_count(struct text *t, uint64_t key)
 {
     text_printf(t, "%u\n", atomic_load(&vm_regions_max));
@@ -189,6 +204,7 @@ const struct proc_file proc_vm_files[] = {
      .mode = RW_ROOT,
      .show = show_max_map_count,
      .store = store_max_map_count},
+    {.name = "drop_caches", .mode = S_IFREG | 0200, .store = store_drop_caches},
     {.name = "mmap_min_addr", .mode = R_ALL, .show = show_mmap_min_addr},
     {.name = "nr_hugepages", .mode = R_ALL, .show = show_nr_hugepages},
     {.name = NULL},

@@ -227,6 +227,20 @@ static void hart_cache_drain(struct hart_cache *cache, uint64_t nr)
     memmove(cache->pages, cache->pages + nr, cache->count * sizeof(cache->pages[0]));
 }
 
+bool page_give_back(void)
+{
+    irq_flags_t flags = irq_save();
+    struct hart_cache *cache = &hart_caches[hart_self()->cpu];
+    hart_cache_drain(cache, cache->count);
+    spin_lock(&buddy.lock);
+    while (cache->nr_zeroed > 0)
+        buddy_free_locked(cache->zeroed[--cache->nr_zeroed], 0);
+    bool enough = buddy.nr_free > buddy.reserve + HART_BATCH;
+    spin_unlock(&buddy.lock);
+    irq_restore(flags);
+    return enough;
+}
+
 static struct page *page_alloc_block(unsigned int order)
 {
     irq_flags_t flags = spin_lock_irqsave(&buddy.lock);
@@ -235,15 +249,10 @@ static struct page *page_alloc_block(unsigned int order)
     if (p)
         return p;
     // Single pages kept by this hart may be what keeps a block from being whole.
-    flags = irq_save();
-    struct hart_cache *cache = &hart_caches[hart_self()->cpu];
-    hart_cache_drain(cache, cache->count);
-    spin_lock(&buddy.lock);
-    while (cache->nr_zeroed > 0)
-        buddy_free_locked(cache->zeroed[--cache->nr_zeroed], 0);
+    page_give_back();
+    flags = spin_lock_irqsave(&buddy.lock);
     p = buddy_alloc_locked(order);
-    spin_unlock(&buddy.lock);
-    irq_restore(flags);
+    spin_unlock_irqrestore(&buddy.lock, flags);
     return p;
 }
 

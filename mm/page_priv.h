@@ -48,6 +48,8 @@ static inline paddr_t page_address(const struct page *p)
 }
 
 void page_account_slab(int nr);
+// This hart's pages, to the lists of all. True: more than the reserve is free.
+bool page_give_back(void);
 
 // page_get and page_put in line, for the loops over page tables.
 static inline void page_hold(struct page *p)

@@ -1,5 +1,6 @@
 sources += mm/page_early.c
 sources += mm/page.c
+sources += mm/page_reclaim.c
 sources += mm/slab.c
 sources += mm/kmalloc.c
 sources += mm/vmap.c

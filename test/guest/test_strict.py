@@ -13,7 +13,8 @@ from test_programs import NAMES, run_program
 pytestmark = pytest.mark.machine
 
 # The memory's own programs: they fork, exec, map, unmap and share on all harts.
-MEMORY = [name for name in ("elf", "harts", "mm", "process", "signal", "space", "storm") if name in NAMES]
+MEMORY = [name for name in ("elf", "harts", "mm", "process", "pthread", "signal", "space", "storm", "vmproc",
+                            "vmrandom") if name in NAMES]
 SECONDS_A_TICK = 1 / os.sysconf("SC_CLK_TCK")
 AIM = 4
 
@@ -42,8 +43,9 @@ def test_program(lab, name, ktap_tally):
     assert asid_bits(shell) == [16]
 
 
+# Eight harts at most need ten ASIDs: 3 bits are as good as none, 4 roll over all the time.
 @pytest.mark.parametrize("options", ["x-asid-bits=0,x-strict-invalid=on,x-strict-walk-cache=on",
-                                     "x-asid-bits=3,x-strict-walk-cache=on"])
+                                     "x-asid-bits=4,svinval=on,x-strict-walk-cache=on"])
 @pytest.mark.parametrize("name", MEMORY)
 def test_memory_with_few_asids(lab, name, options, ktap_tally):
     shell = lab.shared_shell(spec(lab, "strict," + options))
@@ -54,6 +56,23 @@ def test_memory_with_few_asids(lab, name, options, ktap_tally):
 LOAD = ("n=0; while [ $n -lt {0} ]; do /bin/busybox true; (echo $n; ls -l /test) | cat > /tmp/n; "
         "cp /bin/busybox /tmp/busybox; /tmp/busybox cmp /tmp/busybox /bin/busybox || break; "
         "n=$((n+1)); done; echo ran $n")
+
+
+@pytest.mark.parametrize("rounds", [12, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("bits", [16, 4, 3, 0])
+def test_busybox(lab, bits, rounds):
+    shell = lab.shell(spec(lab, f"strict,x-asid-bits={bits}"))
+    assert asid_bits(shell) == [bits]
+    assert shell.check(LOAD.format(rounds), 300).strip().endswith(f"ran {rounds}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bits", [16, 4, 0])
+def test_a_million_random_calls(lab, bits):
+    """Four threads on four harts, each against its shadow; what they leave is compared with /proc/self/maps."""
+    shell = lab.shell(spec(lab, f"strict,x-asid-bits={bits}"))
+    status, text = shell.run("VM_STEPS=125000 /test/vmrandom", 1500)
+    assert status == 0, text
 
 
 @pytest.mark.parametrize("rounds", [12, pytest.param(100, marks=pytest.mark.slow)])

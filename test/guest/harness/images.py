@@ -220,6 +220,55 @@ def selftests():
     return built
 
 
+MM_SELFTESTS = """compaction_test cow droppable gup_longterm hugepage-mmap hugepage-mremap hugepage-shm
+    hugepage-vmemmap hugetlb-madvise hugetlb_dio hugetlb_fault_after_madv hugetlb_madv_vs_map khugepaged
+    ksm_functional_tests madv_populate map_fixed_noreplace map_hugetlb map_populate mdwe_test memfd_secret mkdirty
+    mlock-random-test mlock2-tests mrelease_test mremap_dontunmap mremap_test mseal_test on-fault-limit pagemap_ioctl
+    seal_elf soft-dirty split_huge_page_test thuge-gen transhuge-stress uffd-unit-tests va_high_addr_switch
+    virtual_address_range""".split()
+
+
+@functools.lru_cache(None)
+def mm_selftests():
+    """name -> path of Linux's own mm programs, unmodified, but for those that need NUMA, a second instruction set
+    or a kernel module."""
+    out = os.path.join(OUT, "selftests-mm")
+    top = os.path.join(out, "linux-source-6.12")
+    here = os.path.join(top, SELFTESTS, "mm")
+    if not os.path.isdir(here):
+        package = fetched("deb:linux-source-6.12") + "/usr/src"
+        os.makedirs(out + ".part", exist_ok=True)
+        parts = [SELFTESTS + "/mm", SELFTESTS + "/kselftest.h", SELFTESTS + "/kselftest_harness.h",
+                 SELFTESTS + "/pidfd", "tools/include", "mm/gup_test.h"]
+        command(["tar", "-C", out + ".part", "-xJf", one(package + "/linux-source-*.tar.xz")] +
+                [f"linux-source-6.12/{part}" for part in parts])
+        # What Linux's makefile writes there where liburing is missing.
+        with open(os.path.join(out + ".part/linux-source-6.12", SELFTESTS, "mm/local_config.h"), "w", encoding="ascii"):
+            pass
+        os.rename(out + ".part", out)
+    libcap = fetched("deb:libcap-dev")
+    built = {}
+    for name in MM_SELFTESTS:
+        built[name] = os.path.join(out, name)
+        if not os.path.exists(built[name]):
+            helpers = ["vm_util.c", "thp_settings.c"] + (["uffd-common.c"] if name.startswith("uffd") else [])
+            command(["riscv64-linux-gnu-gcc", "-O2", "-w", "-static", "-pthread", "-D_GNU_SOURCE=", f"-I{top}",
+                     f"-I{top}/{SELFTESTS}", f"-idirafter{libcap}/usr/include", "-isystem", f"{top}/tools/include/uapi",
+                     "-o", built[name] + ".part"] + [f"{here}/{source}" for source in [name + ".c"] + helpers] +
+                    [libcap + "/usr/lib/riscv64-linux-gnu/libcap.a", "-lrt", "-lm"])
+            command(["riscv64-linux-gnu-strip", built[name] + ".part"])
+            os.rename(built[name] + ".part", built[name])
+    return built
+
+
+@functools.lru_cache(None)
+def mm_selftests_initrd():
+    archive = base_archive()
+    for name, path in mm_selftests().items():
+        archive.add_file(path, f"selftest/{name}")
+    return stored(archive.bytes(), "selftests-mm")
+
+
 @functools.lru_cache(None)
 def selftests_initrd():
     archive = base_archive()
