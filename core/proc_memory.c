@@ -70,27 +70,43 @@ int proc_show_auxv(struct text *t, uint64_t key)
     return 0;
 }
 
+#define NAME_COLUMN 73        // as tools expect
+#define LINE_SIZE   PAGE_SIZE // kmalloc has one at hand
+#define NAME_SIZE   (LINE_SIZE - 128)
+
 struct maps_context {
     struct text *text;
     struct vm_usage sum; // smaps_rollup
-    char *path;          // PATH_MAX_LEN bytes
+    char *line;          // of LINE_SIZE
 };
 
 // At least `width` hexadecimal digits. Where they end.
 static char *put_hex(char *to, uint64_t value, unsigned int width)
 {
-    unsigned int digits = 1;
-    while (digits < 16 && value >> (4 * digits) != 0)
-        digits++;
-    for (digits = MAX(digits, width); digits > 0; digits--)
-        *to++ = "0123456789abcdef"[value >> (4 * (digits - 1)) & 15];
+    unsigned int digits = value ? (67 - (unsigned int)__builtin_clzl(value)) / 4 : 1;
+    digits = MAX(digits, width);
+    for (unsigned int i = digits; i > 0; i--, value >>= 4)
+        to[i - 1] = "0123456789abcdef"[value & 15];
+    return to + digits;
+}
+
+static char *put_decimal(char *to, uint64_t value)
+{
+    char digits[20];
+    unsigned int n = 0;
+    do
+        digits[n++] = (char)('0' + value % 10);
+    while ((value /= 10) != 0);
+    while (n > 0)
+        *to++ = digits[--n];
     return to;
 }
 
-// "start-end rwxp offset dev ". By hand: a process has many regions, and formats cost far more.
-static size_t region_head(char *line, const struct vm_region *r, dev_t dev)
+// "start-end rwxp offset dev ino ", at most 111 characters. By hand: a process has many regions,
+// and formats cost far more.
+static char *put_region(char *to, const struct vm_region *r, dev_t dev, ino_t ino)
 {
-    char *to = put_hex(line, r->start, 8);
+    to = put_hex(to, r->start, 8);
     *to++ = '-';
     to = put_hex(to, r->end, 8);
     *to++ = ' ';
@@ -105,32 +121,39 @@ static size_t region_head(char *line, const struct vm_region *r, dev_t dev)
     *to++ = ':';
     to = put_hex(to, (dev & 0xff) | (dev >> 12 & ~0xffUL), 2);
     *to++ = ' ';
-    return (size_t)(to - line);
+    to = put_decimal(to, ino);
+    *to++ = ' ';
+    return to;
 }
 
 static int show_region(void *ctx, const struct vm_region *r)
 {
     const struct maps_context *c = ctx;
-    struct text *t = c->text;
     dev_t dev = 0;
     ino_t ino = 0;
-    const char *name = r->name;
-    size_t before = t->length;
-    char head[5 * 17 + 16];
+    char *name = c->line + NAME_COLUMN;
 
-    if (r->file) {
-        r->file_ops->describe(r->file, c->path, PATH_MAX_LEN, &dev, &ino);
-        name = c->path;
+    // The path goes where it will stand, unless what comes before is longer than usual.
+    if (r->file)
+        r->file_ops->describe(r->file, name, NAME_SIZE, &dev, &ino);
+    else if (r->name)
+        strlcpy(name, r->name, NAME_SIZE);
+    else
+        *name = '\0';
+    char head[112], *end = put_region(head, r, dev, ino);
+    size_t length = (size_t)(end - head), name_length = strlen(name);
+    if (name_length > 0) {
+        if (length > NAME_COLUMN)
+            memmove(c->line + length, name, name_length);
+        else
+            memset(c->line + length, ' ', NAME_COLUMN - length);
+        name_length += MAX(length, (size_t)NAME_COLUMN) - length;
     }
-    text_append(t, head, region_head(head, r, dev));
-    text_printf(t, "%lu ", (unsigned long)ino);
-    if (name) {
-        // Names stand in column 73, as tools expect.
-        size_t column = t->length - before;
-        text_printf(t, "%*s%s", column < 73 ? (int)(73 - column) : 0, "", name);
-    }
-    text_append(t, "\n", 1);
-    return t->failed ? -ENOMEM : 0;
+    memcpy(c->line, head, length);
+    length += name_length;
+    c->line[length++] = '\n';
+    text_append(c->text, c->line, length);
+    return c->text->failed ? -ENOMEM : 0;
 }
 
 static void show_usage(struct text *t, const struct vm_usage *u)
@@ -209,9 +232,9 @@ static int show_regions(struct text *t, uint64_t key,
     process_put(p);
     if (!m)
         return 0;
-    struct maps_context c = {.text = t, .path = kmalloc(PATH_MAX_LEN)};
-    int err = c.path ? vm_map_for_each(m, 0, show, &c) : -ENOMEM;
-    kfree(c.path);
+    struct maps_context c = {.text = t, .line = kmalloc(LINE_SIZE)};
+    int err = c.line ? vm_map_for_each(m, 0, show, &c) : -ENOMEM;
+    kfree(c.line);
     vm_map_put(m);
     if (sum)
         *sum = c.sum;

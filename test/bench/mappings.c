@@ -167,6 +167,8 @@ const struct bench bench_mappings[] = {
     {"mappings/mmap-touch-munmap-4K", NULL, loop_mmap, 1},
     {"mappings/mmap-touch-munmap-64K", NULL, loop_mmap, 16},
     {"mappings/mmap-touch-munmap-1M", NULL, loop_mmap, 256},
+    {"mappings/mmap-touch-munmap-2M", NULL, loop_mmap, 512},
+    {"mappings/mmap-touch-munmap-64M", NULL, loop_mmap, 16384},
     {"mappings/mmap-file-read-munmap", make_file, loop_mmap_file},
     {"mappings/mmap-munmap-1000-regions", make_regions, loop_mmap_none, 1000},
     {"mappings/mmap-fixed-over", make_plain, loop_mmap_fixed},

@@ -35,3 +35,12 @@ def test_boot_time(lab, figure):
     match = re.search(r"boot: entry to init (\d+)", shell.machine.log)
     assert match
     figure("entry to /init, 4 harts, emulated", match.group(1), "us of wall clock")
+
+
+def test_fences_of_a_munmap(lab, figure):
+    """One hart runs the space, seven ran it earlier: Linux sends a fence to each of those, we to none."""
+    shell = lab.shell(lab.spec(initrd=images.programs_initrd(), smp=8))
+    status, text = shell.run("/test/fences", 200)
+    assert status == 0, text
+    sent, munmaps = re.search(r"8 harts, (\d+) munmaps: (\d+) remote fences", text).group(2, 1)
+    figure("remote fences per munmap, 7 harts ran the space earlier", f"{int(sent) / int(munmaps):.3f}", "", "0")
