@@ -129,7 +129,7 @@ static long setting(const char *name, long value)
     before = atol(text);
     if (value >= 0) {
         snprintf(text, sizeof(text), "%ld\n", value);
-        CHECK_EQ(write(f, text, strlen(text)), (long)strlen(text));
+        CHECK_EQ(pwrite(f, text, strlen(text), 0), (long)strlen(text));
     }
     close(f);
     return before;
@@ -177,8 +177,8 @@ TEST(caches_are_dropped)
 {
     int f = open("/proc/sys/vm/drop_caches", O_WRONLY);
     CHECK(f >= 0);
-    CHECK_EQ(write(f, "3\n", 2), 2);
-    CHECK_EQ(write(f, "9\n", 2), -1);
+    CHECK_EQ(pwrite(f, "3\n", 2, 0), 2);
+    CHECK_EQ(pwrite(f, "9\n", 2, 0), -1);
     CHECK_EQ(errno, EINVAL);
     close(f);
 }
