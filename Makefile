@@ -71,12 +71,12 @@ pytest = PYTHONPATH=flash BUILD=$(BUILD) BOARD=$(BOARD) /usr/bin/python3 -m pyte
 
 # Host tests first, then guests.
 test:
-	@flash/setup.sh run uboot debug test
+	@flash/setup.sh run uboot image debug test
 	@$(MAKE) unit $(image) $(test_files)
 	@$(pytest) -m 'not slow and not machine' $(PYTEST)
 
 test-full:
-	@flash/setup.sh clang run uboot debug test
+	@flash/setup.sh clang run uboot image debug test
 	@$(MAKE) unit machine $(image) $(test_files)
 	@$(pytest) $(PYTEST)
 
@@ -166,6 +166,7 @@ help:
 	@echo 'make bench          what operations cost, on Vireo and on Linux (FILTER=futex, BASE=results.json)'
 	@echo 'make profile BENCH=calls/getppid   where they cost it, as a flame graph'
 	@echo 'make check          format, layers, shell scripts, static analysis'
+	@echo 'make image          the card (or disk) that the board boots from'
 	@echo 'make clean          remove $(BUILD)/'
 	@echo
 	@echo 'BOARD=$(BOARD)      one of: $(notdir $(patsubst %/,%,$(dir $(wildcard boards/*/board.mk))))'
@@ -173,7 +174,7 @@ help:
 	@echo 'APPEND="..."        words for the kernel command line'
 	@echo 'INITRD=file         another initramfs, or none;  FILES=dir: your files in the usual one'
 	@echo 'DISK=file           a disk for virtio-blk, /dev/vda'
-	@echo 'BOOT=sbi|uboot      straight from OpenSBI, or through U-Boot from a disk'
+	@echo 'BOOT=sbi|uboot|card straight from OpenSBI, through U-Boot from a disk, or all from the card'
 	@echo 'MACHINE=strict       (plain, built, strict) the QEMU of make machine, see test/qemu'
 	@echo 'CC=clang  LLVM=1    build with clang, with clang and lld;  UBSAN=1: with the UB sanitizer'
 	@echo 'BUILD=dir  V=1      another output folder;  show the commands'

@@ -27,7 +27,6 @@
 #define SECTORS_PER_PAGE  (PAGE_SIZE / SECTOR_SIZE)
 #define PAGES_PER_REQUEST 32U
 #define BLK_MAJOR         254
-#define MINORS_PER_DISK   16
 #define DISKS_MAX         26
 
 struct blk_header { // struct virtio_blk_req
@@ -157,7 +156,7 @@ static int blk_probe(struct virtio_device *v)
     snprintf(b->block.name, sizeof(b->block.name), "vd%c", 'a' + (char)nr_disks);
     v->interrupt = blk_interrupt;
     virtio_device_ready(v);
-    err = block_register(&b->block, DEV_MAKE(BLK_MAJOR, nr_disks * MINORS_PER_DISK));
+    err = block_register(&b->block, DEV_MAKE(BLK_MAJOR, nr_disks * BLOCK_MINORS));
     if (err)
         return err;
     nr_disks++;

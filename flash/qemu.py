@@ -58,14 +58,30 @@ class Machine:
         self.bios = bios or os.path.join(
             TOP, "build/debian/opensbi/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin")
         self.dtb = os.path.join(self.out, "board.dtb") if of_board.get("dts") else None
-        self.is_twin = self.machine.startswith("visionfive2")
+        self.has_virtio = self.machine.startswith("virt")
         if of_board.get("qemu_dtb"):
             self.dtb = os.path.join(TOP, "build/debian/linux-image-riscv64/dtbs", of_board["qemu_dtb"])
+        # Harts that run no kernel: QEMU counts them, we don't.
+        self.other_harts = int(of_board.get("qemu_monitor") or 0)
+        self.has_card = bool(of_board.get("image_parts"))
+        self.card_index = of_board.get("qemu_card") or "0"
         self.disk = disk or env("DISK")
         if self.boot == "uboot":
             self.disk = disk or os.path.join(self.out, "disk.img")
+        self.flash_chip = None
+        if self.boot == "card":
+            self.start_from_card(of_board)
         self.rng = rng
         self.extra = list(extra)
+
+    def start_from_card(self, of_board):
+        """As the board itself: its ROM and all else from the card. The usual one is never changed by a run."""
+        self.disk = self.disk or os.path.join(self.out, "card.img,snapshot=on")
+        self.machine += of_board.get("qemu_card_options", "")
+        if of_board.get("qemu_card_bios"):  # what the ROM would load; and the flash chip beside the card
+            self.bios = os.path.join(TOP, "build/debian", of_board["firmware"], "usr/lib/u-boot",
+                                     of_board["qemu_card_bios"])
+            self.flash_chip = os.path.splitext(self.disk)[0] + ".nor"
 
     def boot_kernel(self):
         """What QEMU loads after the firmware."""
@@ -76,19 +92,19 @@ class Machine:
 
     def devices(self):
         """Arguments besides machine, memory, firmware and kernel."""
-        args = ["-no-reboot"]
-        if self.is_twin:  # has one hart more, which runs no kernel
-            args += ["-smp", str(self.smp + 1)]
-        else:
-            args += ["-smp", str(self.smp), "-global", "virtio-mmio.force-legacy=false"]
-        if self.rng and not self.is_twin:
+        args = ["-no-reboot", "-smp", str(self.smp + self.other_harts)]
+        if self.has_virtio:
+            args += ["-global", "virtio-mmio.force-legacy=false"]
+        if self.has_virtio and self.rng:
             args += ["-device", "virtio-rng-device"]
         if self.boot == "sbi" and self.initrd:
             args += ["-initrd", self.initrd]
         if self.boot != "card" and self.dtb:
             args += ["-dtb", self.dtb]
-        if self.disk and self.is_twin:
-            args += ["-drive", "file=%s,if=sd,index=1,format=raw" % self.disk]
+        if self.disk and self.has_card:
+            args += ["-drive", "file=%s,if=sd,index=%s,format=raw" % (self.disk, self.card_index)]
+            if self.flash_chip:
+                args += ["-drive", "file=%s,if=mtd,format=raw" % self.flash_chip]
         elif self.disk:
             args += ["-drive", "file=%s,if=none,format=raw,id=disk0" % self.disk,
                      "-device", "virtio-blk-device,drive=disk0"]
@@ -104,8 +120,8 @@ class Machine:
     def args(self):
         """The whole command but for the console."""
         args = [self.qemu, "-machine", self.machine] + self.cpu_args() + ["-m", self.mem]
-        if self.boot == "card":  # as the board itself: all comes from the card
-            return args + self.devices()
+        if self.boot == "card":
+            return args + (["-bios", self.bios] if self.flash_chip else []) + self.devices()
         args += ["-bios", self.bios, "-kernel", self.boot_kernel()]
         if self.boot != "uboot" and self.append:
             args += ["-append", self.append]

@@ -17,6 +17,7 @@
 #include <linux/fs.h>
 #include <linux/stat.h>
 
+#include "block_priv.h"
 #include "procfs_priv.h"
 
 #define SECTOR_SIZE       512
@@ -215,7 +216,7 @@ static const struct file_ops block_file_ops = {
     .release = block_release,
 };
 
-// /proc/partitions: whole disks; there are no partitions.
+// /proc/partitions: disks, each before its partitions.
 static int block_show_partitions(struct text *t, uint64_t key)
 {
     const char *name;
@@ -240,7 +241,7 @@ const struct proc_file block_proc_files[] = {
     {0},
 };
 
-int block_register(struct block_device *b, dev_t dev)
+int block_add(struct block_device *b, dev_t dev)
 {
     vm_object_init(&b->object, &block_object_ops, block_size_bytes(b));
     mutex_init(&b->drop_lock);
@@ -253,6 +254,14 @@ int block_register(struct block_device *b, dev_t dev)
     atomic_store_release(&block_list, b); // partner: block_sync_all
     mutex_unlock(&block_list_lock);
     return 0;
+}
+
+int block_register(struct block_device *b, dev_t dev)
+{
+    int err = block_add(b, dev);
+    if (err == 0)
+        block_scan_partitions(b, dev);
+    return err;
 }
 
 int block_sync_all(void)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Block devices: 512-byte sectors behind a page cache, as /dev/vda. Drivers fill the ops.
+// Block devices: 512-byte sectors behind a page cache, as /dev/vda, and their partitions.
+// Drivers fill the ops.
 #pragma once
 
 #include <fs/file.h>
@@ -27,7 +28,10 @@ struct block_device {
     struct block_device *next; // all of them
 };
 
-// Make /dev/NAME. 0 or -errno.
+#define BLOCK_MINORS 16 // of a disk: itself and partitions 1 to 15
+
+// Make /dev/NAME, and a device for each partition that the disk has now ("vda1", "mmcblk0p1"), with
+// the numbers that follow `dev`. 0 or -errno; a damaged table is no error. May sleep.
 int block_register(struct block_device *b, dev_t dev);
 // Write what is dirty of every device to stable storage. 0 or the first error. May sleep.
 int block_sync_all(void);

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The boards' cards: what is on them, read by programs that did not write them; and HiFive Unleashed, which QEMU
+models from its boot ROM on, booted from its card by Debian's SPL, OpenSBI and U-Boot."""
+
+import hashlib
+import os
+import re
+import struct
+import time
+
+import pytest
+
+from harness import board, images, ktap
+from harness.shell import Shell
+
+UNLEASHED = "sifive-unleashed"
+BOARDS = [UNLEASHED, "visionfive2"]
+SECONDS = 240
+# visionfive2.md of the notes: number, first sector, type
+LAYOUTS = {
+    UNLEASHED: [(1, 34, "5B193300-FC78-40CD-8002-E86C45580B47"), (2, 2082, "2E54B353-1271-4842-806F-E436D6AF6985"),
+                (3, 10274, "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7")],
+    "visionfive2": [(1, 4096, "2E54B353-1271-4842-806F-E436D6AF6985"), (2, 8192, "BC13C2FF-59E6-4262-A352-B275FD6F7172"),
+                    (3, 16384, "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7")],
+}
+
+
+def sha256(path, start=0, size=-1):
+    with open(path, "rb") as file:
+        file.seek(start)
+        return hashlib.sha256(file.read(size)).hexdigest()
+
+
+@pytest.fixture(params=BOARDS)
+def name(request):
+    return request.param
+
+
+def test_same_sources_give_the_same_card(name, tmp_path):
+    first = board.card(name, "reproduced")
+    once = sha256(first)
+    time.sleep(2.1)  # a FAT counts in two seconds
+    os.utime(board.kernel(name))
+    assert sha256(board.card(name, "reproduced")) == once
+
+
+def test_layout_of_the_card(name, tmp_path):
+    """sgdisk, mtools and dumpimage read it."""
+    card = board.card(name, "layout", append="quiet")
+    assert "No problems found" in images.command(["sgdisk", "--verify", card])
+    files = [part.split(":")[3] for part in board.variables(name)["image_parts"].split()]
+    for number, first, kind in LAYOUTS[name]:
+        told = images.command(["sgdisk", "--info", str(number), card])
+        assert f"GUID code: {kind}" in told and f"First sector: {first} " in told
+        if number <= len(files):
+            source = os.path.join(board.DEBIAN, board.variables(name)["firmware"], "usr/lib/u-boot", files[number - 1])
+            assert sha256(card, first * 512, os.path.getsize(source)) == sha256(source)
+    assert "Attribute flags: 0000000000000004" in told, "legacy boot: U-Boot looks there"
+    itb = tmp_path / "itb"
+    with open(card, "rb") as file:
+        file.seek(LAYOUTS[name][1][1] * 512)
+        itb.write_bytes(file.read(1 << 20))
+    assert "FIT description" in images.command(["dumpimage", "-l", str(itb)])
+    fat = f"{card}@@{LAYOUTS[name][2][1] * 512}"
+    for path, source in (("Image", board.kernel(name)), ("Image.fallback", board.kernel(name)), ("initrd.img", board.initrd())):
+        images.command(["mcopy", "-i", fat, "::/" + path, str(tmp_path / path)])
+        assert sha256(tmp_path / path) == sha256(source)
+    config = images.command(["mtype", "-i", fat, "::/extlinux/extlinux.conf"])
+    assert "label vireo" in config and "label fallback" in config
+    assert f"append {board.console(name)} quiet" in config
+    for tree in board.variables(name).get("image_dtbs", "").split():
+        images.command(["mcopy", "-n", "-i", fat, "::/dtbs/" + tree, str(tmp_path)])
+        assert sha256(tmp_path / os.path.basename(tree)) == sha256(f"{board.DEBIAN}/linux-image-riscv64/dtbs/{tree}")
+
+
+def test_kernel_header(name):
+    """What booti and this board's U-Boot look at."""
+    with open(board.kernel(name), "rb") as file:
+        head = file.read(64)
+    offset, size, flags, version = struct.unpack_from("<QQQI", head, 8)
+    assert (offset, flags, version, head[48:53], head[56:60]) == (0x200000, 0, 2, b"RISCV", b"RSC\x05")
+    assert size >= os.path.getsize(board.kernel(name))
+
+
+def boot_unleashed(lab, name="card", **options):
+    return Shell(lab.machine(board.from_card(UNLEASHED, name, **options))).await_boot(SECONDS)
+
+
+def test_unleashed_boots_from_its_card(lab):
+    """Unattended: SPL, OpenSBI, U-Boot, extlinux, Vireo, Debian's bash; then the card's partitions."""
+    shell = boot_unleashed(lab)
+    machine = shell.machine
+    for pattern in (r"U-Boot SPL 20", r"Trying to boot from MMC1", r"Model: SiFive HiFive Unleashed A00",
+                    r"Retrieving file: /Image", r"Vireo \S+ on sifive-unleashed", r"harts: 4 usable", r"mmcblk0: 3 partitions \(GPT\)"):
+        assert re.search(pattern, machine.log), pattern
+    assert shell.check("nproc") == "4\n"
+    assert shell.check("/usr/bin/bash -c 'echo ${BASH_VERSION%%.*}; exit 0'") == "5\n"
+    sizes = re.findall(r"179 +\d+ +(\d+) (mmcblk0\w*)", shell.check("cat /proc/partitions"))
+    assert sizes == [("131072", "mmcblk0"), ("81", "mmcblk0p1"), ("829", "mmcblk0p2"), ("123904", "mmcblk0p3")]
+    size = 247808 * 512 - (114 << 20)
+    ours = shell.check("dd if=/dev/mmcblk0p3 bs=1M skip=114 2>/dev/null | sha256sum", 120).split()[0]
+    assert ours == sha256(machine.boot.disk, (10274 << 9) + (114 << 20), size)
+
+
+def test_unleashed_writes_its_card(lab):
+    """Through a partition, past its end, and read again from the card."""
+    shell = boot_unleashed(lab, "written")
+    shell.check("dd if=/dev/urandom of=/tmp/x bs=64k count=16 2>/dev/null")
+    ours = shell.check("sha256sum < /tmp/x").split()[0]
+    shell.check("dd if=/tmp/x of=/dev/mmcblk0p3 bs=64k seek=800 conv=fsync 2>/dev/null", 60)
+    assert shell.check("dd if=/dev/mmcblk0p3 bs=64k skip=800 count=16 2>/dev/null | sha256sum", 60).split()[0] == ours
+    status, text = shell.run("dd if=/tmp/x of=/dev/mmcblk0p3 bs=64k seek=1935", 60)
+    assert status == 1 and "No space left" in text
+    shell.machine.write("reboot -f\n")
+    assert shell.machine.wait_end(30) == 0
+    assert sha256(shell.machine.boot.disk, (10274 << 9) + 800 * 65536, 1 << 20) == ours
+
+
+def run_programs(lab, shell, names):
+    complaints = []
+    shell.check("date -s 2026-01-01")
+    for program in names:
+        status, text = shell.run(f"/test/{program}", SECONDS)
+        report = ktap.parse(text)
+        complaints += [f"{program}: {fault}" for fault in report.faults]
+        complaints += [f"{program}: not ok: {case.name}: " + "; ".join(case.notes) for case in report.failed]
+        if status and not complaints:
+            complaints.append(f"{program}: exit status {status}")
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.slow
+def test_unleashed_runs_the_programs(lab):
+    """The suite on 4 U54 harts."""
+    run_programs(lab, boot_unleashed(lab), sorted(set(images.programs()) - {"futex_pi"}))
+
+
+# What may be wrong with a card
+
+def test_damaged_partition_table(lab):
+    """The backup at the card's end serves; without it, a line says so, and the disk itself is there."""
+    boot = board.from_card(UNLEASHED, "damaged")
+    direct = boot.but(boot="sbi", initrd=board.initrd(), append=board.console(UNLEASHED), mem="2G",
+                      bios=images.opensbi())
+    with open(boot.disk, "r+b") as file:
+        file.seek(512 + 20)
+        file.write(b"\xa5")
+    shell = Shell(lab.machine(direct)).await_boot(SECONDS)
+    assert "the GPT at its start is damaged, the one at its end was taken" in shell.machine.log
+    assert "mmcblk0p3" in shell.check("cat /proc/partitions")
+    lab.end_own()
+    with open(boot.disk, "r+b") as file:
+        file.seek(-512 + 20, 2)
+        file.write(b"\xa5")
+    shell = Shell(lab.machine(direct)).await_boot(SECONDS)
+    assert "mmcblk0: both copies of its GPT are damaged: no partitions" in shell.machine.log
+    assert "mmcblk0p" not in shell.check("cat /proc/partitions")
+
+
+def test_no_card_and_no_initramfs(lab):
+    boot = board.BoardBoot(board=UNLEASHED, initrd="", append=board.console(UNLEASHED), mem="2G", bios=images.opensbi())
+    machine = lab.machine(boot)
+    machine.expect(r"spi slot: no card", 60)
+    machine.expect(r"initramfs: none was given", 60)
+    machine.expect(r"nothing to run was found|no init found", 60)
+
+
+def test_image_of_another_board_says_so(lab):
+    """A card for qemu-virt's kernel on the Unleashed: it goes on, and the log names both."""
+    machine = lab.machine(board.from_card(UNLEASHED, "foreign", kernel_file=images.vireo()))
+    machine.expect(r"the device tree isn't qemu-virt's", SECONDS)
+
+
+def test_kernel_that_is_damaged_gives_way_to_the_fallback(lab):
+    """U-Boot refuses it and takes the next entry."""
+    path = os.path.join(images.OUT, "no-kernel")
+    with open(path, "wb") as file:
+        file.write(b"\0" * 4096)
+    boot = board.from_card(UNLEASHED, "fallback")
+    fat = f"{boot.disk}@@{10274 * 512}"
+    images.command(["mcopy", "-o", "-i", fat, path, "::/Image"])
+    machine = lab.machine(boot)
+    machine.expect("Bad Linux RISCV Image magic", SECONDS)
+    Shell(machine).await_boot(SECONDS)
+    assert "Retrieving file: /Image.fallback" in machine.log
