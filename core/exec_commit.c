@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "exec_priv.h"
+#include "posix_timer_priv.h"
 #include "process_priv.h"
 #include "signal_priv.h"
 
@@ -162,6 +163,7 @@ int exec_commit(struct exec *x)
     }
     enter_map(p, t, x->map);
     x->map = NULL;
+    posix_timers_exit(p);
     reset_signals(p, t, &u);
     reset_files(p, &u);
     set_name(p, t, x->way);

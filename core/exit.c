@@ -7,6 +7,7 @@
 #include <ipc/sem.h>
 #include <ipc/shm.h>
 
+#include "posix_timer_priv.h"
 #include "process_priv.h"
 #include "signal_priv.h"
 
@@ -133,6 +134,7 @@ static void end_process(struct process *p)
             "given by init= the right one?",
             (unsigned int)p->exit_status);
     itimer_exit(p);
+    posix_timers_exit(p);
     process_drop_map(p);
     shm_exit(p->pid);
     process_finish_vfork(p);

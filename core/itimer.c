@@ -13,21 +13,10 @@
 #include <lib/atomic.h>
 #include <linux/time.h>
 
+#include "period_priv.h"
+#include "posix_timer_priv.h"
 #include "sched_priv.h"
 #include "syscalls_priv.h"
-
-// A period shorter than an interrupt takes would leave the hart no time for anything else.
-#define ITIMER_MIN_NS (100 * NS_PER_US)
-
-// Periods that passed meanwhile are lost, as a second SIGALRM would be.
-static uint64_t itimer_next_period(uint64_t deadline_ns, uint64_t interval, uint64_t now)
-{
-    uint64_t step, next;
-    if (__builtin_mul_overflow(interval, (now - deadline_ns) / interval + 1, &step) ||
-        __builtin_add_overflow(deadline_ns, step, &next))
-        return TIME_NEVER;
-    return MAX(next, now + ITIMER_MIN_NS);
-}
 
 static void itimer_real_fire(struct timer *timer)
 {
@@ -38,8 +27,10 @@ static void itimer_real_fire(struct timer *timer)
         p->real_timer.deadline_ns = 0;
         return;
     }
-    p->real_timer.deadline_ns =
-        itimer_next_period(p->real_timer.deadline_ns, interval, clock_monotonic_ns());
+    // Periods that passed meanwhile are lost, as a second SIGALRM would be.
+    uint64_t now = clock_monotonic_ns(), deadline = p->real_timer.deadline_ns;
+    period_forward(&deadline, interval, now);
+    p->real_timer.deadline_ns = MAX(deadline, now + PERIOD_MIN_NS);
     timer_start(timer, p->real_timer.deadline_ns);
 }
 
@@ -88,6 +79,7 @@ void itimer_tick(struct process *p, uint64_t user_ns, uint64_t system_ns)
     itimer_check_limit(p, atomic_add_fetch(&p->cpu_ns, user_ns + system_ns));
     itimer_count(p, p->itimer_virtual, user_ns, SIGVTALRM);
     itimer_count(p, p->itimer_prof, user_ns + system_ns, SIGPROF);
+    posix_timers_tick(p);
 }
 
 static uint64_t *itimer_cpu(struct process *p, int which)

@@ -46,6 +46,7 @@ struct process *process_create(void)
     wait_queue_init(&p->child_wait);
     wait_queue_init(&p->stop_wait);
     wait_queue_init(&p->vfork_wait);
+    list_init(&p->cpu_timers);
     itimer_init(p);
     p->dumpable = true;
     return p;

@@ -9,13 +9,16 @@
 #include <mm/slab.h>
 #include <string.h>
 
+#include "posix_timer_priv.h"
 #include "signal_priv.h"
+#include "signalfd_priv.h"
 
 static struct slab_cache *entry_cache, *actions_cache;
 
 void signal_init(void)
 {
     entry_cache = slab_cache_create("signal_entry", sizeof(struct signal_entry), 8);
+    signalfd_init();
     actions_cache = slab_cache_create("signal_actions", sizeof(struct signal_actions), 8);
 }
 
@@ -73,13 +76,16 @@ struct signal_entry *signal_entry_alloc(struct process *p, bool limited)
     if (limited && p->nr_infos >= process_limit(p, RLIMIT_SIGPENDING))
         return NULL;
     struct signal_entry *entry = slab_alloc(entry_cache);
-    if (entry)
+    if (entry) {
+        entry->timer = NULL;
         p->nr_infos++;
+    }
     return entry;
 }
 
 void signal_entry_free(struct process *p, struct signal_entry *entry)
 {
+    ASSERT(!entry->timer);
     p->nr_infos--;
     slab_free(entry_cache, entry);
 }
@@ -89,8 +95,12 @@ void signal_queue_flush(struct process *p, struct signal_queue *q, sigmask_t mas
     struct list_node dead = LIST_INIT(dead);
     struct signal_entry *entry, *next;
     signal_queue_drop(q, mask, &dead);
-    list_for_each_entry_safe (entry, next, &dead, node)
-        signal_entry_free(p, entry);
+    list_for_each_entry_safe (entry, next, &dead, node) {
+        if (entry->timer)
+            posix_timer_dropped(entry->timer);
+        else
+            signal_entry_free(p, entry);
+    }
 }
 
 int signal_dequeue(struct thread *t, sigmask_t wanted, siginfo_t *info)
@@ -109,7 +119,10 @@ int signal_dequeue(struct thread *t, sigmask_t wanted, siginfo_t *info)
     struct signal_entry *entry = signal_queue_take(q, signal);
     if (entry) {
         memcpy(info, entry->bytes, SIGNAL_INFO_SIZE);
-        signal_entry_free(p, entry);
+        if (entry->timer)
+            info->si_overrun = posix_timer_taken(entry->timer);
+        else
+            signal_entry_free(p, entry);
     } else { // no memory was left for more
         memset(info, 0, SIGNAL_INFO_SIZE);
         info->si_signo = signal;

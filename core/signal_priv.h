@@ -68,6 +68,10 @@ int signal_altstack_set(const stack_t *stack, vaddr_t sp, size_t size_min);
 void signal_altstack_get(stack_t *stack, vaddr_t sp);
 bool signal_on_altstack(const struct signal_thread *s, vaddr_t sp);
 
+// A timer's own entry to p, or to its thread t. signal_lock held. False: nobody gets it, as it is
+// ignored or they are gone.
+bool signal_send_entry(struct process *p, struct thread *t, int signal, struct signal_entry *entry);
+
 // Entries count towards RLIMIT_SIGPENDING of p. signal_lock held. NULL: limit or no memory.
 struct signal_entry *signal_entry_alloc(struct process *p, bool limited);
 void signal_entry_free(struct process *p, struct signal_entry *entry);

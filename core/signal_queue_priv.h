@@ -9,8 +9,11 @@
 // Of the 128 bytes of a siginfo_t the kernel's own kinds use no more; the rest is zero.
 #define SIGNAL_INFO_SIZE 48
 
+struct posix_timer;
+
 struct signal_entry {
     struct list_node node;
+    struct posix_timer *timer; // the entry is its; NULL: the queue's
     int signal;
     union {
         uint8_t bytes[SIGNAL_INFO_SIZE];
@@ -26,7 +29,8 @@ struct signal_entry {
      SIGMASK(SIGSYS))
 
 void signal_queue_init(struct signal_queue *q);
-// entry NULL: only the bit. A standard signal that is pending already must not come again.
+// entry NULL: only the bit. A standard signal that is pending already comes again only from a
+// timer.
 void signal_queue_add(struct signal_queue *q, int signal, struct signal_entry *entry);
 // The next signal of `wanted`: synchronous ones first, then by number. 0: none.
 int signal_queue_next(const struct signal_queue *q, sigmask_t wanted);

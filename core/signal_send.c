@@ -11,6 +11,7 @@
 
 #include "process_priv.h"
 #include "signal_priv.h"
+#include "signalfd_priv.h"
 
 // SIGCONT and the stop signals cancel each other; SIGCONT continues even when ignored or blocked.
 static void cancel_opposites(struct process *p, int signal)
@@ -100,6 +101,25 @@ static bool ends_process(const struct process *p, const struct thread *t, int si
     return signal == SIGKILL || !(SIGMASK(signal) & t->signal.mask);
 }
 
+// A signal was queued to p, or to its thread t.
+static void announce(struct process *p, struct thread *t, int signal)
+{
+    signalfd_wake(p);
+    if (!t)
+        t = choose_thread(p, signal);
+    else if (!wants(t, signal))
+        t = NULL;
+    if (!t)
+        return;
+    if (ends_process(p, t, signal) && !p->group_exit && !p->exec_thread) {
+        p->group_exit_code = signal;
+        p->group_exit = true;
+        signal_wake_all(p, NULL);
+        return;
+    }
+    signal_wake(t);
+}
+
 static int send_locked(struct process *p, struct thread *t, int signal, const siginfo_t *info)
 {
     if (list_is_empty(&p->threads))
@@ -108,22 +128,22 @@ static int send_locked(struct process *p, struct thread *t, int signal, const si
     if (is_dropped(p, t, signal))
         return 0;
     int err = enqueue(p, t ? &t->signal.queue : &p->signal_queue, signal, info);
-    if (err != 0)
-        return err;
-    if (!t)
-        t = choose_thread(p, signal);
-    else if (!wants(t, signal))
-        t = NULL;
-    if (!t)
-        return 0;
-    if (ends_process(p, t, signal) && !p->group_exit && !p->exec_thread) {
-        p->group_exit_code = signal;
-        p->group_exit = true;
-        signal_wake_all(p, NULL);
-        return 0;
-    }
-    signal_wake(t);
-    return 0;
+    if (err == 0)
+        announce(p, t, signal);
+    return err;
+}
+
+bool signal_send_entry(struct process *p, struct thread *t, int signal, struct signal_entry *entry)
+{
+    spin_assert_held(&p->signal_lock);
+    if (list_is_empty(&p->threads) || (t && t->exiting))
+        return false;
+    cancel_opposites(p, signal);
+    if (is_dropped(p, t, signal))
+        return false;
+    signal_queue_add(t ? &t->signal.queue : &p->signal_queue, signal, entry);
+    announce(p, t, signal);
+    return true;
 }
 
 int signal_send_thread(struct thread *t, int signal, const siginfo_t *info)

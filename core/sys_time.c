@@ -13,10 +13,6 @@
 
 #include "syscalls_priv.h"
 
-// A clock id below 0 names a process's or thread's CPU clock (clock_getcpuclockid(3)).
-#define CPUCLOCK_PID(id)       (~((id) >> 3))
-#define CPUCLOCK_IS_THREAD(id) ((id)&4)
-
 static int clock_read_cpu(pid_t pid, bool of_thread, uint64_t *ns)
 {
     struct process_usage usage;

@@ -116,6 +116,14 @@ void timer_start(struct timer *t, uint64_t deadline_ns)
     irq_restore(flags);
 }
 
+bool timer_stop(struct timer *t)
+{
+    irq_flags_t flags = irq_save();
+    bool armed = timer_dequeue(t);
+    irq_restore(flags);
+    return armed;
+}
+
 bool timer_cancel(struct timer *t)
 {
     bool armed = false;

@@ -40,6 +40,18 @@ void process_usage_sum(struct process *p, struct process_usage *usage)
     spin_unlock(&p->lock);
 }
 
+uint64_t process_cpu_ns_locked(struct process *p)
+{
+    struct thread *t;
+    uint64_t user_ns, system_ns, sum = p->exited_usage.user_ns + p->exited_usage.system_ns;
+    spin_assert_held(&p->signal_lock);
+    list_for_each_entry (t, &p->threads, process_node) {
+        sched_thread_times(t, &user_ns, &system_ns);
+        sum += user_ns + system_ns;
+    }
+    return sum;
+}
+
 static struct __kernel_old_timeval to_timeval(uint64_t ns)
 {
     return (struct __kernel_old_timeval){(long)(ns / NS_PER_SEC),

@@ -121,6 +121,7 @@ void devices_init(const struct device_random *random)
     pipe_init();
     eventfd_init();
     epoll_init();
+    file_object_init();
     for (unsigned int i = 0; i < ARRAY_SIZE(devices); i++)
         if (chrdev_register(devices[i].name, DEV_MAKE(MEM_MAJOR, devices[i].minor), 0666,
                             devices[i].ops, NULL) != 0)

@@ -23,6 +23,7 @@ sources += fs/fd_table.c
 sources += fs/file.c
 sources += fs/file_directory.c
 sources += fs/file_lock.c
+sources += fs/file_object.c
 sources += fs/file_open.c
 sources += fs/fs_context.c
 sources += fs/initramfs.c

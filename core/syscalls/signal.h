@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Signals: core/sys_signal.c.
+// Signals: core/sys_signal.c, core/signalfd.c.
 SYSCALL0(__NR_restart_syscall, sys_restart_syscall)
 SYSCALL2(__NR_kill, sys_kill, pid_t, int)
 SYSCALL2(__NR_tkill, sys_tkill, pid_t, int)
@@ -13,3 +13,4 @@ SYSCALL4(__NR_rt_sigtimedwait, sys_rt_sigtimedwait, vaddr_t, vaddr_t, vaddr_t, s
 SYSCALL3(__NR_rt_sigqueueinfo, sys_rt_sigqueueinfo, pid_t, int, vaddr_t)
 SYSCALL0(__NR_rt_sigreturn, sys_rt_sigreturn)
 SYSCALL4(__NR_rt_tgsigqueueinfo, sys_rt_tgsigqueueinfo, pid_t, pid_t, int, vaddr_t)
+SYSCALL4(__NR_signalfd4, sys_signalfd4, int, vaddr_t, size_t, int)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Clocks and timers: core/sys_time.c, core/itimer.c.
+// Clocks and timers: core/sys_time.c, core/itimer.c, core/sys_timer.c, core/timerfd.c.
 SYSCALL2(__NR_clock_settime, sys_clock_settime, int, vaddr_t)
 SYSCALL2(__NR_clock_gettime, sys_clock_gettime, int, vaddr_t)
 SYSCALL2(__NR_clock_getres, sys_clock_getres, int, vaddr_t)
@@ -9,3 +9,11 @@ SYSCALL2(__NR_gettimeofday, sys_gettimeofday, vaddr_t, vaddr_t)
 SYSCALL2(__NR_settimeofday, sys_settimeofday, vaddr_t, vaddr_t)
 SYSCALL2(__NR_getitimer, sys_getitimer, int, vaddr_t)
 SYSCALL3(__NR_setitimer, sys_setitimer, int, vaddr_t, vaddr_t)
+SYSCALL3(__NR_timer_create, sys_timer_create, int, vaddr_t, vaddr_t)
+SYSCALL4(__NR_timer_settime, sys_timer_settime, int, int, vaddr_t, vaddr_t)
+SYSCALL2(__NR_timer_gettime, sys_timer_gettime, int, vaddr_t)
+SYSCALL1(__NR_timer_getoverrun, sys_timer_getoverrun, int)
+SYSCALL1(__NR_timer_delete, sys_timer_delete, int)
+SYSCALL2(__NR_timerfd_create, sys_timerfd_create, int, int)
+SYSCALL4(__NR_timerfd_settime, sys_timerfd_settime, int, int, vaddr_t, vaddr_t)
+SYSCALL2(__NR_timerfd_gettime, sys_timerfd_gettime, int, vaddr_t)

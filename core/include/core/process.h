@@ -15,6 +15,7 @@
 #include <core/thread.h>
 #include <fs/fd_table.h>
 #include <lib/list.h>
+#include <lib/rbtree.h>
 #include <lib/refcount.h>
 #include <linux/resource.h>
 #include <mm/vm_map.h>
@@ -62,7 +63,7 @@ struct process {
     struct list_node threads; // by age
     unsigned int nr_threads;
     char name[THREAD_NAME_SIZE];       // of the first thread, also when that is gone
-    struct process_usage exited_usage; // of exited threads
+    struct process_usage exited_usage; // of exited threads; times with signal_lock held as well
     struct rlimit64 limits[RLIM_NLIMITS];
     bool did_exec;
     bool dumpable;
@@ -81,7 +82,10 @@ struct process {
     bool stop_wanted;           // a stop signal was taken, and no SIGCONT came since
     bool continue_report;       // the first thread that goes on tells the parent
     struct wait_queue stop_wait;
-    bool unkillable; // pid 1: signals without a handler do nothing
+    struct rb_root posix_timers; // by id: posix_timer.c
+    int next_timer_id;
+    struct list_node cpu_timers; // armed ones of CPU time
+    bool unkillable;             // pid 1: signals without a handler do nothing
 
     // Replaced only by the process's own thread (exec, unshare) or at exit, others take a reference
     // under `lock`.
@@ -147,6 +151,7 @@ __noreturn void process_exit_thread(int status); // exit(2); status as wait4 rep
 __noreturn void process_exit_group(int status);  // exit_group(2) or death by signal
 // Times and counters of every thread, living and gone; p->lock is taken. Of one thread.
 void process_usage_sum(struct process *p, struct process_usage *usage);
+uint64_t process_cpu_ns_locked(struct process *p); // of all threads; signal_lock held
 void process_usage_of_thread(struct thread *t, struct process_usage *usage);
 // Does `t` have to end: exit_group, a fatal signal, or an exec in another thread?
 static inline bool process_is_ending(const struct process *p, const struct thread *t)

@@ -5,6 +5,10 @@
 #include <linux/time_types.h>
 #include <lib/types.h>
 
+// A clock id below 0 names a process's or thread's CPU clock (clock_getcpuclockid(3)).
+#define CPUCLOCK_PID(id)       (~((id) >> 3))
+#define CPUCLOCK_IS_THREAD(id) ((id)&4)
+
 // An RTC driver found the wall clock. Boot.
 void time_set_from_rtc(uint64_t realtime_ns);
 // From user memory, validated. 0, -EFAULT, -EINVAL. Saturates.

@@ -16,6 +16,8 @@ struct timer {
 void timer_init(struct timer *t, void (*fire)(struct timer *t));
 // (Re)arm on this hart. A deadline in the past fires at once, from the interrupt.
 void timer_start(struct timer *t, uint64_t deadline_ns);
+// Disarm; `fire` may be running on another hart, or about to. True if it was armed.
+bool timer_stop(struct timer *t);
 // Disarm; when it returns `fire` isn't running on any hart. Not from fire itself. True if it was
 // armed.
 bool timer_cancel(struct timer *t);

@@ -58,6 +58,10 @@ int file_open_scoped(const struct path_walk *w, const char *name, int flags, mod
 // over, also on failure.
 int file_create_anonymous(struct inode *inode, const struct file_ops *ops, int flags,
                           struct cred *cred, struct file **file);
+// The same for an object of the kernel: `private` is the file's, `name` ("anon_inode:[timerfd]") is
+// constant and what /proc/PID/fd says.
+int file_create_object(const char *name, const struct file_ops *ops, void *private, int flags,
+                       struct cred *cred, struct file **file);
 void file_get(struct file *f);
 void file_put(struct file *f);
 
