@@ -21,6 +21,7 @@
 #include <fs/chrdev.h>
 #include <fs/devices.h>
 #include <fs/initramfs.h>
+#include <fs/mqueue.h>
 #include <fs/path.h>
 #include <fs/procfs.h>
 #include <fs/tty.h>
@@ -168,6 +169,7 @@ static void boot_file_systems(void)
     vfs_init();
     procfs_init();
     devtmpfs_init();
+    mqueue_init();
     devices_init(&random_device);
     tty_set_jobs(&process_tty_jobs);
     proc_files_init();

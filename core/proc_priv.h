@@ -77,6 +77,7 @@ int proc_follow_root(uint64_t key, struct path *path);
 PROC_IPC_LIMITS(PROC_IPC_LIMIT_DECLARE)
 
 extern const struct proc_file proc_ipc_files[];    // proc_ipc.c
+extern const struct proc_file proc_mqueue_files[]; // proc_mqueue.c
 extern const struct proc_file proc_system_files[]; // proc_system.c
 extern const struct proc_file proc_sys_files[];    // proc_sys.c
 extern const struct proc_file proc_vm_files[];     // proc_vm.c

@@ -166,6 +166,7 @@ static const struct proc_file kernel_files[] = {
 };
 
 static const struct proc_file fs_files[] = {
+    {.name = "mqueue", .mode = DIR, .children = proc_mqueue_files},
     {.name = "nr_open", .mode = R_ALL, .show = show_nr_open},
     {.name = NULL},
 };

@@ -80,7 +80,8 @@ static void catch_up_locked(struct timerfd *t)
     spin_assert_held(&t->lock);
     if (!t->expired || t->alarm.interval_ns == 0)
         return;
-    t->nr_expired += MAX(alarm_forward(&t->alarm), 1UL) - 1;
+    uint64_t passed = alarm_forward(&t->alarm);
+    t->nr_expired += passed != 0 ? passed - 1 : 0; // it was counted once when it fired
     t->expired = false;
     alarm_start(&t->alarm);
 }
@@ -204,8 +205,10 @@ struct setting {
 static struct setting timerfd_get_locked(const struct timerfd *t)
 {
     uint64_t left = 0;
-    if (t->armed && (!t->expired || t->alarm.interval_ns != 0))
-        left = MAX(alarm_left(&t->alarm), 1UL); // due but not over: never 0, which means disarmed
+    if (t->armed && (!t->expired || t->alarm.interval_ns != 0)) {
+        left = alarm_left(&t->alarm);
+        left = MAX(left, 1UL); // due but not over: never 0, which means disarmed
+    }
     return (struct setting){time_to_timespec(t->alarm.interval_ns), time_to_timespec(left)};
 }
 

@@ -141,6 +141,8 @@ static void file_close(struct fd_table *t, struct file *f)
 {
     if (unlikely(f->has_locks))
         file_lock_closed(f, t);
+    if (unlikely(f->ops->closed != NULL))
+        f->ops->closed(f, t);
     file_put(f);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// System V IPC: core/sys_shm.c, sys_sem.c, sys_msg.c.
+// System V IPC: core/sys_shm.c, sys_sem.c, sys_msg.c. POSIX message queues: sys_mq.c.
 SYSCALL3(__NR_shmget, sys_shmget, int, size_t, int)
 SYSCALL3(__NR_shmat, sys_shmat, int, vaddr_t, int)
 SYSCALL1(__NR_shmdt, sys_shmdt, vaddr_t)
@@ -12,3 +12,9 @@ SYSCALL2(__NR_msgget, sys_msgget, int, int)
 SYSCALL4(__NR_msgsnd, sys_msgsnd, int, vaddr_t, size_t, int)
 SYSCALL5(__NR_msgrcv, sys_msgrcv, int, vaddr_t, size_t, long, int)
 SYSCALL3(__NR_msgctl, sys_msgctl, int, int, vaddr_t)
+SYSCALL4(__NR_mq_open, sys_mq_open, vaddr_t, int, mode_t, vaddr_t)
+SYSCALL1(__NR_mq_unlink, sys_mq_unlink, vaddr_t)
+SYSCALL5(__NR_mq_timedsend, sys_mq_timedsend, int, vaddr_t, size_t, unsigned int, vaddr_t)
+SYSCALL5(__NR_mq_timedreceive, sys_mq_timedreceive, int, vaddr_t, size_t, vaddr_t, vaddr_t)
+SYSCALL2(__NR_mq_notify, sys_mq_notify, int, vaddr_t)
+SYSCALL3(__NR_mq_getsetattr, sys_mq_getsetattr, int, vaddr_t, vaddr_t)

@@ -23,9 +23,10 @@ struct file_ops {
     unsigned int (*poll)(struct file *file, struct poll_table *table);
     // Object to map, without a new reference; *offset may be moved. NULL op: -ENODEV.
     int (*mmap)(struct file *file, uint64_t *offset, size_t size, struct vm_object **object);
-    int (*sync)(struct file *file, bool data_only); // NULL: nothing to write
-    void (*release)(struct file *file);             // last reference
-    bool stream;                                    // no position: lseek and pread give -ESPIPE
+    int (*sync)(struct file *file, bool data_only);       // NULL: nothing to write
+    void (*closed)(struct file *file, const void *table); // one of its descriptors in `table`
+    void (*release)(struct file *file);                   // last reference
+    bool stream; // no position: lseek and pread give -ESPIPE
 };
 
 struct file {
