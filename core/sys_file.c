@@ -160,16 +160,24 @@ long sys_dup3(int from, int to, int flags)
     return err != 0 ? err : to;
 }
 
+#ifndef MFD_EXEC // headers before Linux 6.3
+#define MFD_NOEXEC_SEAL 8u
+#define MFD_EXEC        0x10u
+#endif
+#define MEMFD_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC)
+
 long sys_memfd_create(vaddr_t user_name, unsigned int flags)
 {
     char name[250]; // what Linux allows, and NUL
     struct file *f;
-    // Sealing isn't there, so it can't be asked for.
-    if (flags & ~(unsigned int)(MFD_CLOEXEC | 0x10 /* MFD_EXEC */))
+    bool no_exec = (flags & MFD_NOEXEC_SEAL) != 0;
+    if ((flags & ~MEMFD_FLAGS) || (no_exec && (flags & MFD_EXEC)))
         return -EINVAL;
     ssize_t n = user_copy_string(name, user_name, sizeof(name));
     if (n < 0)
         return n == -ENAMETOOLONG ? -EINVAL : n;
-    int err = file_create_memory(name, O_RDWR | O_LARGEFILE, thread_self()->cred, &f);
+    uint32_t seals = no_exec ? F_SEAL_EXEC : flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL;
+    int err = file_create_memory(name, O_RDWR | O_LARGEFILE, no_exec ? 0666 : 0777, seals,
+                                 thread_self()->cred, &f);
     return err != 0 ? err : sys_file_install(f, flags & MFD_CLOEXEC);
 }

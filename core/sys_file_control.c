@@ -167,6 +167,10 @@ static long control_file(int fd, struct file *f, unsigned int command, unsigned 
         return 0;
     case F_GETSIG:
         return 0;
+    case F_ADD_SEALS:
+        return file_add_seals(f, (unsigned int)arg);
+    case F_GET_SEALS:
+        return file_get_seals(f);
     case F_GETPIPE_SZ:
         return pipe_get_size(f);
     case F_SETPIPE_SZ:

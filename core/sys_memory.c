@@ -50,13 +50,18 @@ static long map_file(int fd, struct vm_mmap_args *args, unsigned int prot)
 
     if (!f)
         return -EBADF;
+    bool shared = (args->flags & MAP_TYPE) != MAP_PRIVATE;
     long result = file_rights(f, prot, args->flags, &args->may);
     if (result == 0)
         result = f->ops->mmap(f, &args->offset, args->size, &args->object);
+    if (result == 0 && shared)
+        result = file_begin_shared_mapping(f, (prot & PROT_WRITE) != 0, &args->may);
     if (result == 0) {
         args->file = f;
         args->file_ops = &file_vm_ops;
         result = vm_map_mmap(process_self()->map, args);
+        if (shared)
+            file_end_shared_mapping(f);
     }
     file_put(f);
     return result;

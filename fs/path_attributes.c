@@ -4,6 +4,7 @@
 #include <asm/statfs.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/fcntl.h>
 #include <linux/mount.h>
 #include <linux/stat.h>
 #include <string.h>
@@ -74,6 +75,10 @@ int path_chmod(const struct path *path, mode_t mode, const struct cred *cred)
     if (!inode_is_owner(inode, cred))
         return -EPERM;
     mutex_lock(&inode->lock);
+    if ((inode->seals & F_SEAL_EXEC) && ((inode->mode ^ mode) & 0111)) {
+        mutex_unlock(&inode->lock);
+        return -EPERM;
+    }
     if (!cred_in_group(cred, inode->gid) && !cred_has_cap(cred, CAP_FSETID))
         mode &= ~(mode_t)S_ISGID;
     inode->mode = (inode->mode & S_IFMT) | (mode & 07777);

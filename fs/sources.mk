@@ -25,6 +25,7 @@ sources += fs/file_directory.c
 sources += fs/file_lock.c
 sources += fs/file_object.c
 sources += fs/file_open.c
+sources += fs/file_seals.c
 sources += fs/fs_context.c
 sources += fs/initramfs.c
 sources += fs/initramfs_entry.c

@@ -8,8 +8,8 @@
 // are counted when it is changed here: pages that appeared by writing to a mapping are noticed at
 // the next change, or by statfs never. Limits therefore bind write(2) and fallocate(2) exactly and
 // mappings late.
-#include <asm/fcntl.h>
 #include <errno.h>
+#include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/stat.h>
@@ -52,6 +52,8 @@ static int tmpfs_furnish(struct inode *inode)
 {
     if (S_ISREG(inode->mode)) {
         inode->file_ops = &tmpfs_file_ops;
+        inode->has_seals = true;
+        inode->seals = F_SEAL_SEAL;
         inode->object = vm_object_create_shared(0);
         return inode->object ? 0 : -ENOMEM;
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Content of tmpfs files: the vm_object of the inode is the file. Reads take no lock here;
 // whatever changes size or content holds inode->lock.
-#include <asm/fcntl.h>
 #include <errno.h>
 #include <linux/falloc.h>
+#include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <string.h>
 
@@ -69,6 +69,12 @@ static ssize_t write_at(struct inode *inode, struct uio *uio, uint64_t offset, s
     return done;
 }
 
+static bool write_is_sealed(const struct inode *inode, uint64_t end)
+{
+    return (inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ||
+           ((inode->seals & F_SEAL_GROW) && end > inode->size);
+}
+
 static ssize_t tmpfs_write(struct file *f, struct uio *uio, uint64_t *offset)
 {
     struct inode *inode = f->inode;
@@ -79,6 +85,8 @@ static ssize_t tmpfs_write(struct file *f, struct uio *uio, uint64_t *offset)
     uint64_t at = (f->flags & O_APPEND) ? inode->size : *offset;
     if (at >= FILE_SIZE_MAX) {
         done = -EFBIG;
+    } else if (write_is_sealed(inode, at + MIN(uio->left, FILE_SIZE_MAX - at))) {
+        done = -EPERM;
     } else {
         size_t n = tmpfs_room(inode, at, MIN(uio->left, FILE_SIZE_MAX - at));
         done = n == 0 ? -ENOSPC : write_at(inode, uio, at, n);
@@ -98,6 +106,8 @@ int tmpfs_truncate(struct inode *inode, uint64_t size)
         return -EINVAL;
     if (size > FILE_SIZE_MAX)
         return -EFBIG;
+    if (inode->seals & (size < inode->size ? F_SEAL_SHRINK : size > inode->size ? F_SEAL_GROW : 0))
+        return -EPERM;
     vm_object_resize(inode->object, size);
     inode->size = size;
     tmpfs_account(inode);
@@ -160,9 +170,13 @@ int tmpfs_allocate(struct inode *inode, int mode, uint64_t offset, uint64_t size
     if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
         return -EOPNOTSUPP;
     if (mode & FALLOC_FL_PUNCH_HOLE) {
+        if (inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+            return -EPERM;
         punch_hole(inode, offset, end);
         return 0;
     }
+    if ((inode->seals & F_SEAL_GROW) && end > old_size)
+        return -EPERM;
     // Pages past the size are dropped by the next resize, so grow first.
     if (end > old_size)
         vm_object_resize(inode->object, end);

@@ -153,6 +153,18 @@ void vm_object_write_protect_locked(struct vm_object *o)
     }
 }
 
+bool vm_object_is_shared_writable(struct vm_object *o)
+{
+    const struct vm_region *r;
+    bool found = false;
+
+    mutex_lock(&o->lock);
+    list_for_each_entry (r, &o->mappings, object_node)
+        found = found || ((r->flags & VM_SHARED) && (r->flags & VM_MAYWRITE));
+    mutex_unlock(&o->lock);
+    return found;
+}
+
 void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t end)
 {
     mutex_lock(&o->lock);

@@ -83,8 +83,17 @@ int file_readdir(struct file *f, file_fill_fn fill, void *ctx);
 int file_truncate(struct file *f, uint64_t size);                            // ftruncate(2)
 int file_allocate(struct file *f, int mode, uint64_t offset, uint64_t size); // fallocate(2)
 int file_sync(struct file *f, bool data_only);
-// An unlinked tmpfs file of its own, for memfd_create(2).
-int file_create_memory(const char *name, int flags, struct cred *cred, struct file **file);
+// An unlinked tmpfs file of its own with these seals, for memfd_create(2).
+int file_create_memory(const char *name, int flags, mode_t mode, uint32_t seals, struct cred *cred,
+                       struct file **file);
+// fcntl(2) F_ADD_SEALS: 0, -EPERM (not for writing, or sealed), -EINVAL (unknown seals, or a file
+// that has none), -EBUSY (F_SEAL_WRITE while it is mapped shared and writable).
+int file_add_seals(struct file *f, unsigned int seals);
+int file_get_seals(struct file *f); // -EINVAL: a file that has none
+// A shared mapping comes to be between these: no seal is set meanwhile. begin takes VM_MAYWRITE out
+// of *may if a seal says so: 0, or -EPERM if the mapping is to be written.
+int file_begin_shared_mapping(struct file *f, bool writable, unsigned int *may);
+void file_end_shared_mapping(struct file *f);
 
 // Files of an ordinary file system: what tmpfs uses, for others with a page cache.
 extern const struct file_ops directory_file_ops;

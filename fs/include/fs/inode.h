@@ -29,6 +29,10 @@ struct super_block;
 #define NAME_MAX_LEN 255
 #define PATH_MAX_LEN 4096
 
+#ifndef F_SEAL_EXEC // headers before Linux 6.3
+#define F_SEAL_EXEC 0x20
+#endif
+
 struct timestamp { // wall clock
     int64_t seconds;
     uint32_t nanoseconds;
@@ -93,6 +97,8 @@ struct inode {
     gid_t gid;
     uint32_t nlink;
     uint64_t size;
+    uint32_t seals; // F_SEAL_*: what can't be done any more. Never cleared
+    bool has_seals; // the content is memory: F_ADD_SEALS and F_GET_SEALS are for it
     struct timestamp atime, mtime, ctime, btime;
     struct vm_object *object; // page cache of a regular file (object->size_bytes == size), or NULL
     void *private;

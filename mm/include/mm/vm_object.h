@@ -57,6 +57,8 @@ int vm_object_page(struct vm_object *o, uint64_t index, bool create, struct page
 void vm_object_resize(struct vm_object *o, uint64_t size_bytes);
 // Drop the pages of [first, end) (punch a hole): they read as zeros, or as the file, again.
 void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t end);
+// Is it mapped shared, by a region that is writable or can become so? The answer is about now.
+bool vm_object_is_shared_writable(struct vm_object *o);
 // Write every dirty page back through ops->write_back. 0 or the first error.
 int vm_object_sync(struct vm_object *o);
 // Forget every page that isn't dirty and that nobody else uses or maps; `fill` brings it back.

@@ -169,14 +169,18 @@ class Machine:
         """Wait for one of the regular expressions: (index, text before it, match)."""
         patterns = [patterns] if isinstance(patterns, (str, bytes)) else list(patterns)
         patterns = [p.encode() if isinstance(p, str) else p for p in patterns]
+        panics = [] if any(b"panic" in p for p in patterns) else [rb"Kernel panic[^\r\n]*\r\n"]
         try:
-            index, before, match, _ = self.driver.expect(patterns, timeout=timeout)
+            index, before, match, _ = self.driver.expect(patterns + panics, timeout=timeout)
         except pexpect.TIMEOUT:
             raise GuestTimeout(
                 f"none of {patterns} within {timeout} s; the console's end:\n{self.tail()}") from None
         except (pexpect.EOF, OSError):
             raise GuestEnded(
                 f"QEMU ended while {patterns} was awaited; the console's end:\n{self.tail()}") from None
+        if index == len(patterns):
+            self.drain(1)
+            raise GuestEnded(f"a panic while {patterns} was awaited; the console's end:\n{self.tail()}")
         return index, before, match
 
     def drain(self, seconds):
