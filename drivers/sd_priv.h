@@ -57,7 +57,6 @@ struct sd_card {
     struct mutex lock;        // one transfer at a time
     bool is_gone;             // said so in the log; under lock
     bool by_sector;           // addresses count sectors, not bytes
-    uint32_t cid_crc;         // to know the card again
     struct block_device block;
 };
 

@@ -1,7 +1,7 @@
 # StarFive VisionFive 2 (JH7110). Its device tree comes from U-Boot; for the twin, from Debian's kernel package.
 dts          :=
 cpu_flags    :=
-drivers      := plic serial uart_ns16550
+drivers      := plic serial uart_ns16550 clk jh7110_crg dw_mshc sd_card i2c_pmic watchdog jh7110_wdt
 modules      := mm sync fs ipc core
 limits       := FUTEX_BUCKETS=2048
 firmware     := u-boot-starfive

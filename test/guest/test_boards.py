@@ -116,7 +116,7 @@ def test_unleashed_writes_its_card(lab):
     assert sha256(shell.machine.boot.disk, (10274 << 9) + 800 * 65536, 1 << 20) == ours
 
 
-def run_programs(lab, shell, names):
+def run_programs(shell, names):
     complaints = []
     shell.check("date -s 2026-01-01")
     for program in names:
@@ -132,7 +132,7 @@ def run_programs(lab, shell, names):
 @pytest.mark.slow
 def test_unleashed_runs_the_programs(lab):
     """The suite on 4 U54 harts."""
-    run_programs(lab, boot_unleashed(lab), sorted(set(images.programs()) - {"futex_pi"}))
+    run_programs(boot_unleashed(lab), sorted(set(images.programs()) - {"futex_pi"}))
 
 
 # What may be wrong with a card

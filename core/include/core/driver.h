@@ -7,6 +7,7 @@
 
 enum driver_phase {
     DRIVER_INTC,    // interrupt controllers
+    DRIVER_CLOCK,   // clocks and resets that the others need
     DRIVER_CONSOLE, // UARTs
     DRIVER_DEVICE,  // the rest
     DRIVER_PHASES,
