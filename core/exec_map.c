@@ -213,6 +213,8 @@ static struct vm_map *create_map(void)
     struct vm_map *map = vm_map_create(random);
     if (!map)
         return NULL;
+    if (p->map)
+        map->mdwe = vm_map_inherited_mdwe(p->map);
     map->limits = (struct vm_limits){
         .as = process_limit(p, RLIMIT_AS),
         .data = process_limit(p, RLIMIT_DATA),

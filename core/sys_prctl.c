@@ -4,6 +4,7 @@
 #include <core/process.h>
 #include <errno.h>
 #include <ipc/sem.h>
+#include <lib/atomic.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
@@ -11,6 +12,16 @@
 
 #include "signal_priv.h"
 #include "syscalls_priv.h"
+
+// Programs are newer than the build machine's headers.
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE              65
+#define PR_GET_MDWE              66
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
+#endif
+#ifndef PR_MDWE_NO_INHERIT
+#define PR_MDWE_NO_INHERIT 2
+#endif
 
 #define TIMER_SLACK_NS 50000 // what Linux gives every thread; timers here have none
 
@@ -32,6 +43,17 @@ static long set_name(vaddr_t user)
 static long write_int(vaddr_t user, int value)
 {
     return user_copy_out(user, &value, sizeof(value));
+}
+
+// One way only; what a map may do from here on is mm's to say.
+static long set_mdwe(struct vm_map *m, unsigned long bits)
+{
+    unsigned int now = 0;
+    if (bits & ~(unsigned long)(PR_MDWE_REFUSE_EXEC_GAIN | PR_MDWE_NO_INHERIT) ||
+        bits == PR_MDWE_NO_INHERIT)
+        return -EINVAL;
+    bool set = atomic_compare_exchange(&m->mdwe, &now, (unsigned int)bits);
+    return set || now == bits ? 0 : -EPERM;
 }
 
 long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4,
@@ -70,6 +92,10 @@ long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long
         return 0;
     case PR_GET_NO_NEW_PRIVS:
         return arg2 || arg3 || arg4 || arg5 ? -EINVAL : p->no_new_privs;
+    case PR_SET_MDWE:
+        return arg3 || arg4 || arg5 ? -EINVAL : set_mdwe(p->map, arg2);
+    case PR_GET_MDWE:
+        return arg2 || arg3 || arg4 || arg5 ? -EINVAL : (long)atomic_load(&p->map->mdwe);
     case PR_GET_KEEPCAPS:
         return 0;
     case PR_CAPBSET_READ:

@@ -22,3 +22,5 @@ int proc_tree_mount(struct proc_tree *tree, struct super_block *sb);
 
 void sysfs_init(void);
 extern const struct proc_file block_proc_files[]; // block.c
+
+extern const struct proc_file sysfs_mm_files[]; // sysfs_mm.c

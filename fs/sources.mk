@@ -2,6 +2,7 @@ sources += fs/chrdev.c
 sources += fs/devtmpfs.c
 sources += fs/procfs.c
 sources += fs/sysfs.c
+sources += fs/sysfs_mm.c
 sources += fs/text.c
 sources += fs/pipe.c
 sources += fs/pipe_fifo.c

@@ -315,6 +315,7 @@ static int sysfs_show_byteorder(struct text *t, uint64_t key)
 static const struct proc_file sysfs_kernel[] = {
     {.name = "address_bits", .mode = READABLE, .show = sysfs_show_address_bits},
     {.name = "cpu_byteorder", .mode = READABLE, .show = sysfs_show_byteorder},
+    {.name = "mm", .mode = DIRECTORY, .children = sysfs_mm_files},
     {0},
 };
 

@@ -212,8 +212,10 @@ static int fault_object(struct fault *f)
 static bool fault_may_huge(const struct fault *f)
 {
     vaddr_t start = ALIGN_DOWN(f->va, PT_SIZE(1));
+    unsigned int mode = vm_huge_mode();
     return start >= f->r->start && f->r->end - start >= PT_SIZE(1) &&
-           !(f->r->flags & VM_NOHUGEPAGE) && fault_wants_own_page(f);
+           !(f->r->flags & VM_NOHUGEPAGE) && fault_wants_own_page(f) &&
+           (mode == VM_HUGE_ALWAYS || (mode == VM_HUGE_MADVISE && (f->r->flags & VM_HUGEPAGE)));
 }
 
 // 0, or -ENOMEM: then a small page may do.

@@ -118,7 +118,9 @@ static int madvise_populate(struct vm_map *m, vaddr_t start, vaddr_t end, enum v
         const struct vm_region *r = vm_region_find(m, at);
         if (!r || r->start > at)
             err = -ENOMEM;
-        else if (!vm_fault_allowed(r->flags, access) || (r->object && r->object->ops->device_page))
+        // Memory that is only written can be read, but wasn't asked for that.
+        else if (!(r->flags & (access == VM_ACCESS_WRITE ? VM_WRITE : VM_READ)) ||
+                 (r->object && r->object->ops->device_page))
             err = -EINVAL;
         else
             at = r->end;

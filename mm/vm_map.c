@@ -6,6 +6,8 @@
 // pages. No hart runs the space any more then (core switches away before it puts).
 #include <errno.h>
 #include <lib/assert.h>
+#include <lib/atomic.h>
+#include <linux/prctl.h>
 #include <mm/slab.h>
 #include <string.h>
 
@@ -13,6 +15,10 @@
 #include "slab_priv.h"
 #include "vm_map_priv.h"
 #include "vm_space_priv.h"
+
+#ifndef PR_MDWE_NO_INHERIT
+#define PR_MDWE_NO_INHERIT 2
+#endif
 
 // Room above mmap_base for a stack of the largest usual size, beyond its random offset.
 #define STACK_ROOM (1UL << 30)
@@ -74,6 +80,19 @@ void vm_map_put(struct vm_map *m)
     slab_free(vm_maps, m);
 }
 
+unsigned int vm_map_inherited_mdwe(const struct vm_map *m)
+{
+    unsigned int mdwe = atomic_load(&m->mdwe);
+    return mdwe & PR_MDWE_NO_INHERIT ? 0 : mdwe;
+}
+
+bool vm_map_refuses_exec(const struct vm_map *m, unsigned int from, unsigned int to)
+{
+    if (likely(atomic_load(&m->mdwe) == 0) || !(to & VM_EXEC))
+        return false;
+    return (to & VM_WRITE) || !(from & VM_EXEC);
+}
+
 // What a child inherits beside regions and pages. Its lock, space and tree are its own.
 static void fork_copy_fields(struct vm_map *child, const struct vm_map *m)
 {
@@ -94,6 +113,7 @@ static void fork_copy_fields(struct vm_map *child, const struct vm_map *m)
     memcpy(child->auxv, m->auxv, sizeof(child->auxv));
     child->nr_auxv = m->nr_auxv;
     child->limits = m->limits;
+    child->mdwe = vm_map_inherited_mdwe(m);
     child->owner = m->owner; // until core knows the child's
     child->exe = m->exe;
     child->exe_ops = m->exe_ops;

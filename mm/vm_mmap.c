@@ -152,6 +152,8 @@ long vm_map_mmap(struct vm_map *m, const struct vm_mmap_args *args)
     int err = mmap_region_flags(&a, &flags);
     if (err != 0)
         return err;
+    if (vm_map_refuses_exec(m, flags, flags))
+        return -EACCES;
     if ((flags & VM_SHARED) && !a.object) {
         if (size > USER_END)
             return -ENOMEM;

@@ -27,7 +27,7 @@ static int mprotect_part(struct vm_map *m, struct vm_region *r, vaddr_t start, v
 
     if (flags == r->flags)
         return 0;
-    if (((flags / VM_MAYREAD) & prot) != prot)
+    if (((flags / VM_MAYREAD) & prot) != prot || vm_map_refuses_exec(m, r->flags, flags))
         return -EACCES;
     bool becomes_data = (flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && !(r->flags & VM_WRITE);
     if (becomes_data && !(flags & VM_GROWSDOWN) &&

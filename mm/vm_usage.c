@@ -7,8 +7,19 @@
 #include "vm_map_priv.h"
 
 static unsigned int overcommit_mode = VM_OVERCOMMIT_GUESS, overcommit_ratio = 50; // atomic
+static unsigned int huge_mode = VM_HUGE_ALWAYS;                                   // atomic
 static uint64_t overcommit_pages; // instead of the ratio, unless 0; atomic
 static uint64_t committed_pages;  // atomic
+
+unsigned int vm_huge_mode(void)
+{
+    return atomic_load(&huge_mode);
+}
+
+void vm_huge_set_mode(unsigned int mode)
+{
+    atomic_store(&huge_mode, mode);
+}
 
 void vm_overcommit_get(unsigned int *mode, unsigned int *ratio)
 {

@@ -71,6 +71,7 @@ struct vm_map {
     vaddr_t code_start, code_end, data_start, data_end;
     uint64_t auxv[64];
     unsigned int nr_auxv;
+    unsigned int mdwe;       // PR_MDWE_* of prctl(2); atomic
     unsigned int lock_flags; // VM_LOCKED, VM_LOCKONFAULT: of new regions, by mlockall(MCL_FUTURE)
     uint64_t brk_random;     // bytes between the end of the program and its heap
     uint64_t nr_regions, total_pages, data_pages, stack_pages, locked_pages;
@@ -84,6 +85,8 @@ struct vm_map {
 struct vm_map *vm_map_create(const uint64_t random[3]);
 void vm_map_get(struct vm_map *m);
 void vm_map_put(struct vm_map *m); // the last one frees everything; may sleep
+// What a child or the next program keeps of m->mdwe.
+unsigned int vm_map_inherited_mdwe(const struct vm_map *m);
 // A copy for fork(2): copy-on-write. NULL: no memory.
 struct vm_map *vm_map_fork(struct vm_map *m);
 
@@ -133,6 +136,12 @@ struct vm_fault_result vm_map_fault(struct vm_map *m, vaddr_t addr, enum vm_acce
 // none, -EFAULT or -ENOMEM. `force` ignores page protection (ptrace-like) but not VM_MAY*.
 ssize_t vm_map_access(struct vm_map *m, vaddr_t addr, void *buf, size_t size, bool write,
                       bool force);
+
+// Which anonymous memory may come in pages of 2 MiB: all but what madvise(2) excepts, what madvise
+// asks for, none.
+enum { VM_HUGE_ALWAYS, VM_HUGE_MADVISE, VM_HUGE_NEVER };
+unsigned int vm_huge_mode(void);
+void vm_huge_set_mode(unsigned int mode);
 
 // What of a region is in memory, in pages. In vm_map_for_each().
 struct vm_usage {

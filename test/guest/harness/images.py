@@ -220,18 +220,18 @@ def selftests():
     return built
 
 
-MM_SELFTESTS = """compaction_test cow droppable gup_longterm hugepage-mmap hugepage-mremap hugepage-shm
-    hugepage-vmemmap hugetlb-madvise hugetlb_dio hugetlb_fault_after_madv hugetlb_madv_vs_map khugepaged
+MM_SELFTESTS = """cow droppable gup_longterm hugepage-mmap hugepage-mremap hugepage-shm
+    hugepage-vmemmap hugetlb-madvise hugetlb_dio hugetlb_fault_after_madv hugetlb_madv_vs_map
     ksm_functional_tests madv_populate map_fixed_noreplace map_hugetlb map_populate mdwe_test memfd_secret mkdirty
     mlock-random-test mlock2-tests mrelease_test mremap_dontunmap mremap_test mseal_test on-fault-limit pagemap_ioctl
-    seal_elf soft-dirty split_huge_page_test thuge-gen transhuge-stress uffd-unit-tests va_high_addr_switch
+    seal_elf soft-dirty split_huge_page_test thuge-gen transhuge-stress va_high_addr_switch
     virtual_address_range""".split()
 
 
 @functools.lru_cache(None)
 def mm_selftests():
-    """name -> path of Linux's own mm programs, unmodified, but for those that need NUMA, a second instruction set
-    or a kernel module."""
+    """name -> path of Linux's own mm programs, unmodified, but for those that need NUMA, another instruction set or a
+    kernel module, those of userfaultfd and khugepaged, and one that takes minutes (compaction)."""
     out = os.path.join(OUT, "selftests-mm")
     top = os.path.join(out, "linux-source-6.12")
     here = os.path.join(top, SELFTESTS, "mm")
@@ -251,7 +251,7 @@ def mm_selftests():
     for name in MM_SELFTESTS:
         built[name] = os.path.join(out, name)
         if not os.path.exists(built[name]):
-            helpers = ["vm_util.c", "thp_settings.c"] + (["uffd-common.c"] if name.startswith("uffd") else [])
+            helpers = ["vm_util.c", "thp_settings.c"]
             command(["riscv64-linux-gnu-gcc", "-O2", "-w", "-static", "-pthread", "-D_GNU_SOURCE=", f"-I{top}",
                      f"-I{top}/{SELFTESTS}", f"-idirafter{libcap}/usr/include", "-isystem", f"{top}/tools/include/uapi",
                      "-o", built[name] + ".part"] + [f"{here}/{source}" for source in [name + ".c"] + helpers] +
