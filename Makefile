@@ -50,6 +50,7 @@ sources := $(filter-out $(foreach part,$(without_ipc),core/sys_$(part).c \
 
 include flash/kernel.mk
 include flash/guest.mk
+include flash/cards.mk
 -include $(wildcard user/user.mk)
 -include $(wildcard test/unit/unit.mk)
 -include $(wildcard test/bench/bench.mk)
@@ -119,6 +120,7 @@ check-style:
 	$(call say,STYLE,)
 	$(Q)test/check_style.py --self-test
 	$(Q)test/check_style.py
+	$(Q)flash/boards.py README.md --check
 
 check-shell:
 	$(call say,SHELL,)
@@ -167,6 +169,8 @@ help:
 	@echo 'make profile BENCH=calls/getppid   where they cost it, as a flame graph'
 	@echo 'make check          format, layers, shell scripts, static analysis'
 	@echo 'make image          the card (or disk) that the board boots from'
+	@echo 'make flash DEV=/dev/sdX   write it to a card, asked and proven;  make netboot; make recovery PORT='
+	@echo 'make boards         the kernels of all boards, and their table in README.md'
 	@echo 'make clean          remove $(BUILD)/'
 	@echo
 	@echo 'BOARD=$(BOARD)      one of: $(notdir $(patsubst %/,%,$(dir $(wildcard boards/*/board.mk))))'

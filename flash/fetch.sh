@@ -90,6 +90,7 @@ unpack() {
     case $1 in
     linux-image-*)
         tar -C "$2" -x --wildcards ./boot './usr/lib/linux-image-*/starfive' \
+            './usr/lib/linux-image-*/microchip' './usr/lib/linux-image-*/sifive' \
             './usr/lib/modules/*/drivers/mmc' './usr/lib/modules/*/drivers/watchdog/watchdog.ko*' \
             './usr/lib/modules/*/drivers/watchdog/starfive*' \
             './usr/lib/modules/*/drivers/i2c/busses/i2c-designware*'
@@ -104,8 +105,8 @@ fetch_packages() {
     kind=$1 name=$2
     out=$top/build/debian/$name
     stamp=$out/.fetched
-    # A kernel's folder from before it had modules is made anew.
-    case $name in linux-image-*) [ -e "$out/modules" ] || rm -f "$stamp" ;; esac
+    # A kernel's folder from before it had all of this is made anew.
+    case $name in linux-image-*) [ -e "$out/dtbs/sifive" ] || rm -f "$stamp" ;; esac
     [ "$(cat "$stamp" 2> /dev/null)" != "$kind" ] || return 0
     list=$cache/$suite-$kind-$name.list
     if [ ! -s "$list" ] || ! (cd "$cache/packages" && sha256sum --quiet -c "$list") > /dev/null 2>&1

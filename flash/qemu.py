@@ -17,6 +17,8 @@ BUILT = os.path.join(TOP, "build/machine/qemu-system-riscv64")
 MACHINES = {"plain": ("qemu-system-riscv64", ""), "built": (BUILT, ""),
             "strict": (BUILT, ",svade=on,svadu=off,x-strict-tlb=on,x-strict-icache=on")}
 
+CONSOLE = ["-display", "none", "-serial", "mon:stdio"]
+
 
 def board_variables(board):
     """The variables of boards/BOARD/board.mk."""
@@ -65,6 +67,8 @@ class Machine:
         self.other_harts = int(of_board.get("qemu_monitor") or 0)
         self.has_card = bool(of_board.get("image_parts"))
         self.card_index = of_board.get("qemu_card") or "0"
+        # Serial ports before the console's.
+        self.quiet_ports = int(of_board.get("qemu_serial") or 0)
         self.disk = disk or env("DISK")
         if self.boot == "uboot":
             self.disk = disk or os.path.join(self.out, "disk.img")
@@ -92,7 +96,7 @@ class Machine:
 
     def devices(self):
         """Arguments besides machine, memory, firmware and kernel."""
-        args = ["-no-reboot", "-smp", str(self.smp + self.other_harts)]
+        args = ["-no-reboot", "-smp", str(self.smp + self.other_harts)] + ["-serial", "null"] * self.quiet_ports
         if self.has_virtio:
             args += ["-global", "virtio-mmio.force-legacy=false"]
         if self.has_virtio and self.rng:
@@ -163,12 +167,12 @@ def main():
     verb = sys.argv[1] if len(sys.argv) == 2 else "help"
     machine = Machine()
     if verb == "run":
-        args = machine.args() + ["-nographic"]
+        args = machine.args() + CONSOLE
         os.execvp(args[0], args)
     elif verb == "debug":
         sys.exit(debug(machine))
     elif verb == "print":
-        print(shlex.join(machine.args() + ["-nographic"]))
+        print(shlex.join(machine.args() + CONSOLE))
     elif verb == "extlinux":
         sys.stdout.write(machine.extlinux())
     else:

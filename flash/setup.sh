@@ -9,7 +9,8 @@ packages_of() {
     clang) echo clang lld ;;
     run) echo qemu-system-misc cpio gzip ;;
     uboot) echo genimage mtools dosfstools ;;
-    image) echo gdisk u-boot-tools ;;
+    image) echo gdisk u-boot-tools lrzsz ;;
+    recovery) echo lrzsz ;;
     dts) echo device-tree-compiler ;;
     debug) echo gdb-multiarch ;;
     user) echo gcc-riscv64-unknown-elf gcc libc6-dev ;;
@@ -18,7 +19,7 @@ packages_of() {
     machine) echo gcc libc6-dev ninja-build pkg-config patch python3 libglib2.0-dev libfdt-dev libslirp-dev ;;
     bench) echo python3-matplotlib ;;
     check) echo clang-format clang-tidy cppcheck shellcheck spin ;;
-    *) echo "setup: unknown group '$1' (build clang run uboot dts image debug user test machine bench check)" >&2; return 1 ;;
+    *) echo "setup: unknown group '$1' (build clang run uboot dts image recovery debug user test machine bench check)" >&2; return 1 ;;
     esac
 }
 

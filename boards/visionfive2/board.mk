@@ -1,6 +1,4 @@
 # StarFive VisionFive 2 (JH7110). Its device tree comes from U-Boot; for the twin, from Debian's kernel package.
-dts          :=
-cpu_flags    :=
 drivers      := plic serial uart_ns16550 clk jh7110_crg dw_mshc sd_card i2c_pmic watchdog jh7110_wdt
 modules      := mm sync fs ipc core
 limits       := FUTEX_BUCKETS=2048
@@ -9,6 +7,7 @@ image_parts  := spl:4096:2E54B353-1271-4842-806F-E436D6AF6985:starfive_visionfiv
 image_boot   := 16384
 image_size   := 128M
 image_dtbs   := starfive/jh7110-starfive-visionfive-2-v1.2a.dtb starfive/jh7110-starfive-visionfive-2-v1.3b.dtb starfive/jh7110-milkv-mars.dtb starfive/jh7110-pine64-star64.dtb
+recovery     := yes
 console      := ttyS0,115200
 qemu_machine := visionfive2
 qemu_cpu     :=

@@ -6,12 +6,15 @@ import hashlib
 import os
 import re
 import struct
+import subprocess
 import time
+import tty
 
 import pytest
 
 from harness import board, images, ktap
 from harness.shell import Shell
+import write  # flash/write.py, found through images
 
 UNLEASHED = "sifive-unleashed"
 BOARDS = [UNLEASHED, "visionfive2"]
@@ -183,3 +186,169 @@ def test_kernel_that_is_damaged_gives_way_to_the_fallback(lab):
     machine.expect("Bad Linux RISCV Image magic", SECONDS)
     Shell(machine).await_boot(SECONDS)
     assert "Retrieving file: /Image.fallback" in machine.log
+
+
+# PolarFire Icicle
+
+def test_icicle_to_a_shell(lab):
+    """Its console is the second serial port, its memory lies in two banks, a gigabyte each."""
+    images.fetched("deb:linux-image-riscv64")
+    boot = board.BoardBoot(board="icicle", initrd=board.initrd(), append=board.console("icicle"), bios=images.opensbi())
+    shell = Shell(lab.machine(boot)).await_boot(SECONDS)
+    assert shell.check("nproc; tty") == "4\n/dev/ttyS1\n"
+    assert "free in 2 ranges" in shell.machine.log
+    total = int(re.search(r"MemTotal: +(\d+)", shell.check("cat /proc/meminfo")).group(1))
+    assert 1.9 * (1 << 20) < total < 2 << 20
+    run_programs(shell, ["futex", "shm"])
+
+
+# Writing a card
+
+def flash_card(*words, **options):
+    return subprocess.run([os.path.join(images.TOP, "flash/write.py"), *map(str, words)], text=True, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options)
+
+
+@pytest.fixture
+def small_image(tmp_path):
+    path = tmp_path / "image"
+    path.write_bytes(os.urandom(5 << 20))
+    return path
+
+
+def test_flash_writes_and_compares(tmp_path, small_image):
+    target = tmp_path / "card"
+    target.write_bytes(b"\xff" * (6 << 20))
+    result = flash_card("--plain-file", target, small_image, input="yes\n")
+    assert result.returncode == 0 and "100 %" in result.stdout, result.stdout
+    assert target.read_bytes() == small_image.read_bytes() + b"\xff" * (1 << 20)
+
+
+def test_flash_asks_first(tmp_path, small_image):
+    target = tmp_path / "card"
+    target.write_bytes(bytes(6 << 20))
+    result = flash_card("--plain-file", target, small_image, input="y\n")
+    assert result.returncode and "nothing was written" in result.stdout
+    assert not any(target.read_bytes())
+
+
+def test_flash_refuses_what_is_no_card(tmp_path, small_image):
+    target = tmp_path / "card"
+    target.write_bytes(bytes(4 << 20))
+    for words, reason in ((("--yes", target), "is no disk"), (("--yes", "--plain-file", target), "has 4.2 MB, the image 5.2 MB"),
+                          (("--yes", tmp_path / "none"), "is not there"), (("--yes", "/dev/null"), "is no disk")):
+        result = flash_card(*words, small_image)
+        assert result.returncode and reason in result.stdout, result.stdout
+    assert not any(target.read_bytes())
+
+
+def test_flash_notices_a_card_that_forgets(tmp_path, small_image):
+    """A card that lies about its size wraps round: what is read back differs."""
+    target = tmp_path / "card"
+    target.write_bytes(bytes(6 << 20))
+    with open(target, "r+b") as file, open(small_image, "rb") as source:
+        file.write(small_image.read_bytes()[:4 << 20])
+        assert write.compare(file.fileno(), source, 5 << 20) == 4 << 20
+
+
+def fake_system(tmp_path, mounts="", swaps="", **files):
+    """A /sys and a /proc with a disk sdx and its partition sdx1."""
+    disk = tmp_path / "sys/class/block/sdx"
+    (disk / "sdx1/holders").mkdir(parents=True)
+    for name, text in {"dev": "8:16", "size": "262144", "ro": "0", "removable": "1", "sdx1/dev": "8:17", "sdx1/partition": "1",
+                       **files}.items():
+        (disk / name).write_text(text + "\n")
+    (tmp_path / "sys/class/block/sdx1").symlink_to(disk / "sdx1")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/mountinfo").write_text(mounts)
+    (tmp_path / "proc/swaps").write_text("Filename Type Size Used Priority\n" + swaps)
+    return lambda name="sdx": write.Disk("/dev/" + name, str(tmp_path / "sys"), str(tmp_path / "proc"))
+
+
+def refusal(disk, size=1 << 20):
+    with pytest.raises(write.Refused) as why:
+        disk.check(size)
+    return str(why.value)
+
+
+def test_flash_refuses_disks_in_use(tmp_path):
+    def system(name, **options):
+        return fake_system(tmp_path / name, **options)
+
+    system("free")().check(1 << 20)
+    assert "is mounted on /media/a b" in refusal(system("m", mounts="30 1 8:17 / /media/a\\040b rw - vfat /dev/sdx1 rw\n")())
+    assert "holds the running system" in refusal(system("r", mounts="30 1 8:17 / / rw - ext4 /dev/sdx1 rw\n")())
+    assert "is mounted on /data" in refusal(system("b", mounts="30 1 0:40 / /data rw - btrfs /dev/sdx1 rw\n")())
+    assert "used as swap" in refusal(system("s", swaps="/dev/sdx1 partition 1 0 -2\n")())
+    assert "is read-only" in refusal(system("ro", ro="1")())
+    assert "has 134.2 MB, the image 1.1 GB" in refusal(system("small")(), 1 << 30)
+    assert "is a partition" in refusal(system("part")("sdx1"))
+    used = system("lvm")
+    (tmp_path / "lvm/sys/class/block/sdx/sdx1/holders/dm-0").mkdir()
+    assert "sdx1 is part of dm-0" in refusal(used())
+
+
+# Starting a board without a card
+
+@pytest.mark.slow
+def test_recovery_over_a_serial_line(tmp_path):
+    """lrzsz's receivers play the board's ROM and its SPL at the other end of a terminal."""
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    files = {}
+    for name, size in (("spl", 30_000), ("itb", 60_000)):
+        files[name] = os.urandom(size)
+        (tmp_path / name).write_bytes(files[name])
+    (tmp_path / "in").mkdir()
+    program = subprocess.Popen([os.path.join(images.TOP, "flash/recover.py"), os.ttyname(theirs), str(tmp_path / "spl"),
+                                str(tmp_path / "itb")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               env=dict(os.environ, RECOVER_SECONDS="20"))
+    try:
+        for words in (["rx", "-c", "spl"], ["rb"]):
+            subprocess.run(words, stdin=ours, stdout=ours, stderr=subprocess.DEVNULL, cwd=tmp_path / "in", timeout=60, check=True)
+        os.write(ours, b"\x06")  # rb leaves the end of the batch without an answer, U-Boot's SPL does not
+        for _ in range(30):  # sb throws away what came before it ended
+            os.write(ours, b"\r\nU-Boot 2025.01\r\nStarFive # ")
+            try:
+                out, _ = program.communicate(timeout=1)
+                break
+            except subprocess.TimeoutExpired:
+                pass
+    finally:
+        program.kill()
+        os.close(ours)
+        os.close(theirs)
+    assert program.returncode == 0 and "U-Boot runs" in out, out
+    assert (tmp_path / "in/spl").read_bytes()[:30_000] == files["spl"], "XMODEM pads"
+    assert (tmp_path / "in/itb").read_bytes() == files["itb"]
+
+
+def test_recovery_says_what_is_missing(tmp_path):
+    ours, theirs = os.openpty()
+    (tmp_path / "x").write_bytes(b"x")
+    result = subprocess.run([os.path.join(images.TOP, "flash/recover.py"), os.ttyname(theirs), str(tmp_path / "x"), str(tmp_path / "x")],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False,
+                            env=dict(os.environ, RECOVER_SECONDS="0.5"))
+    os.close(ours)
+    os.close(theirs)
+    assert result.returncode and "power, switches (UART) and wiring" in result.stdout
+
+
+@pytest.mark.slow
+def test_netboot_as_it_is_printed(lab, tmp_path):
+    """The lines of make netboot, typed at the prompt of HiFive Unleashed's U-Boot."""
+    out = images.command(["make", "-C", images.TOP, "BOARD=" + UNLEASHED, "netboot"], seconds=900)
+    folder = os.path.join(images.TOP, os.environ.get("BUILD", "build"), UNLEASHED, "tftp")
+    lines = re.findall(r"^    (.*)$", out, re.M)
+    assert lines[0] == "setenv autoload no" and lines[-1].startswith("booti")
+    found = board.from_card(UNLEASHED, "netboot")
+    machine = lab.machine(found.but(extra=("-nic", f"user,tftp={folder}")))
+    machine.expect("Hit any key", 60)
+    machine.write("\n")
+    machine.expect("=> $", 30)
+    for line in lines:
+        machine.write(line + "\n")
+        if not line.startswith("booti"):
+            machine.expect("=> $", 90)
+    machine.expect(r"Vireo \S+ on sifive-unleashed", 90)
+    machine.expect(r"~ # ", 90)
