@@ -141,15 +141,18 @@ mutate: $(unit_tests)
 
 check-cppcheck:
 	$(call say,CPPCHECK,)
-	$(Q)cppcheck $(cppcheck_flags) $(filter %.c,$(sources))
+	$(Q)cppcheck -j $(shell nproc) $(cppcheck_flags) $(filter %.c,$(sources))
 
 # clang-tidy takes clang's flags and the generated headers, but no object.
 check-tidy:
 	$(call say,TIDY,)
-	$(Q)$(MAKE) -s CC=clang BUILD=build/tidy tidy
+	$(Q)$(MAKE) -s -j $(shell nproc) -k CC=clang BUILD=build/tidy tidy
 
-tidy: $(headers)
-	$(Q)clang-tidy --quiet $(filter %.c,$(sources)) -- $(CFLAGS_KERNEL) 2> /dev/null
+tidy_files := $(addprefix tidy/,$(filter %.c,$(sources)))
+.PHONY: $(tidy_files)
+tidy: $(tidy_files)
+$(tidy_files): tidy/%: $(headers)
+	$(Q)clang-tidy --quiet $* -- $(CFLAGS_KERNEL) 2> /dev/null
 
 format:
 	@flash/setup.sh check

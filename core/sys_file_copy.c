@@ -18,7 +18,8 @@
 
 struct copy {
     struct file *in, *out;
-    uint64_t *in_at, *out_at; // NULL: a pipe or the like
+    uint64_t in_offset, out_offset;
+    uint64_t *in_at, *out_at; // these, or NULL: a pipe or the like
     size_t left;
     size_t chunk;
     char *buffer;
@@ -125,27 +126,28 @@ static ssize_t copy_with_offsets(struct copy *c, vaddr_t user_in, vaddr_t user_o
                                  ssize_t (*run)(struct copy *c))
 {
     struct file *in = c->in, *out = c->out;
-    uint64_t in_at = in->offset, out_at = out->offset;
     if ((user_in && in->ops->stream) || (user_out && out->ops->stream))
         return -ESPIPE;
-    int err = user_in ? read_offset(user_in, &in_at) : 0;
+    c->in_offset = in->offset;
+    c->out_offset = out->offset;
+    int err = user_in ? read_offset(user_in, &c->in_offset) : 0;
     if (err == 0 && user_out)
-        err = read_offset(user_out, &out_at);
+        err = read_offset(user_out, &c->out_offset);
     if (err != 0)
         return err;
-    c->in_at = in->ops->stream ? NULL : &in_at;
-    c->out_at = out->ops->stream ? NULL : &out_at;
+    c->in_at = in->ops->stream ? NULL : &c->in_offset;
+    c->out_at = out->ops->stream ? NULL : &c->out_offset;
     ssize_t n = run(c);
     if (n <= 0)
         return n;
     if (user_in)
-        err = user_copy_out(user_in, &in_at, sizeof(in_at));
+        err = user_copy_out(user_in, &c->in_offset, sizeof(c->in_offset));
     else if (c->in_at)
-        in->offset = in_at;
+        in->offset = c->in_offset;
     if (err == 0 && user_out)
-        err = user_copy_out(user_out, &out_at, sizeof(out_at));
+        err = user_copy_out(user_out, &c->out_offset, sizeof(c->out_offset));
     else if (!user_out && c->out_at)
-        out->offset = out_at;
+        out->offset = c->out_offset;
     return err != 0 ? err : n;
 }
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <fs/chrdev.h>
 #include <linux/magic.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "devices_priv.h"
 
@@ -14,10 +14,8 @@ static struct super_block object_sb = {.refs = {1}, .fs = &object_type};
 
 static ssize_t object_readlink(struct inode *inode, char *buf, size_t size)
 {
-    const char *name = inode->private;
-    size_t n = MIN(strlen(name), size);
-    memcpy(buf, name, n);
-    return (ssize_t)n;
+    int n = snprintf(buf, size, "%s", (const char *)inode->private);
+    return MIN(n, (int)size - 1);
 }
 
 static const struct inode_ops object_inode_ops = {.readlink = object_readlink};

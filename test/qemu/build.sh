@@ -1,5 +1,6 @@
 #!/bin/sh
-# build.sh: Debian's QEMU with our files/ and patches/ in it -> build/machine/qemu-system-riscv64.
+# build.sh [plain]: Debian's QEMU with our files/ and patches/ in it -> build/machine/qemu-system-riscv64;
+# plain: the same without what is ours, to compare with -> build/machine/plain-qemu-system-riscv64.
 # The binary is kept by the hash of all that goes into it in ${XDG_CACHE_HOME:-~/.cache}/vireo/machine,
 # for all clones, and is linked to from there. Only where that hash is new is anything built: about
 # five minutes the first time, seconds after a change of our own, in build/machine/tree.
@@ -9,8 +10,15 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 out=$top/build/machine
 source=$top/build/external/qemu # patched in place; the originals are kept in its .orig
-tree=$out/tree
+variant=${1:-ours}
+case $variant in
+    ours) tree=$out/tree link=$out/qemu-system-riscv64 patches=$(echo "$here"/patches/*.patch) files=$here/files ;;
+    # The one patch that is about how Debian packs the source.
+    plain) tree=$out/plain-tree link=$out/plain-qemu-system-riscv64 patches=$(echo "$here"/patches/0001-*.patch) files= ;;
+    *) echo "usage: build.sh [plain]" >&2 && exit 2 ;;
+esac
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/vireo/machine
+config=configs/devices/riscv64-softmmu
 jobs=${VIREO_JOBS:-2}
 log=$out/build.log
 
@@ -26,6 +34,7 @@ die() {
 }
 
 inputs() {
+    echo "$variant"
     grep '^qemu ' "$top/flash/sources.lock"
     cc --version | head -n 1
     (cd "$here" && find build.sh files patches -type f -print | LC_ALL=C sort | xargs sha256sum)
@@ -33,7 +42,8 @@ inputs() {
 
 # The files that the patches change, as they came from Debian.
 originals() {
-    sed -n 's|^+++ b/\([^	]*\).*|\1|p' "$here"/patches/*.patch 2> /dev/null | LC_ALL=C sort -u
+    # shellcheck disable=SC2086
+    sed -n 's|^+++ b/\([^	]*\).*|\1|p' $patches | LC_ALL=C sort -u
 }
 
 # Lay our files and the patched ones over the source; touch only what differs, so that ninja builds
@@ -48,12 +58,16 @@ overlay() {
         [ -e "$keep" ] || [ ! -e "$source/$file" ] || cp -p "$source/$file" "$keep"
         [ ! -e "$keep" ] || cp -p "$keep" "$stage/$file"
     done
-    for patch in "$here"/patches/*.patch; do
-        [ -e "$patch" ] || continue
+    for patch in $patches; do
         patch -d "$stage" -p1 -s --no-backup-if-mismatch -F 0 < "$patch" > "$log" 2>&1 \
             || die "${patch##*/} does not apply"
     done
-    cp -R "$here/files/." "$stage/"
+    if [ -n "$files" ]; then
+        cp -R "$files/." "$stage/"
+    else
+        mkdir -p "$stage/$config"
+        grep -v VISIONFIVE2 "$here/files/$config/vireo.mak" > "$stage/$config/vireo.mak"
+    fi
     (cd "$stage" && find . -type f) | LC_ALL=C sort > "$out/overlay.new"
     [ ! -e "$source/.overlay" ] || LC_ALL=C comm -23 "$source/.overlay" "$out/overlay.new" \
         | while read -r file; do
@@ -113,4 +127,4 @@ if [ ! -x "$binary" ]; then
         | while read -r old; do rm -rf "$old"; done
 fi
 touch "$cache/$hash"
-ln -sfn "$binary" "$out/qemu-system-riscv64"
+ln -sfn "$binary" "$link"
