@@ -72,13 +72,13 @@ pytest = PYTHONPATH=flash BUILD=$(BUILD) BOARD=$(BOARD) /usr/bin/python3 -m pyte
 
 # Host tests first, then guests.
 test:
-	@flash/setup.sh run uboot image debug test
-	@$(MAKE) unit $(image) $(test_files)
+	@flash/setup.sh run uboot image debug test fuzz
+	@$(MAKE) unit fuzz-short $(image) $(test_files)
 	@$(pytest) -m 'not slow and not machine' $(PYTEST)
 
 test-full:
-	@flash/setup.sh clang run uboot image debug test
-	@$(MAKE) unit machine $(image) $(test_files)
+	@flash/setup.sh clang run uboot image debug test fuzz
+	@$(MAKE) unit fuzz-short machine $(image) $(test_files)
 	@$(pytest) $(PYTEST)
 
 # What goes into QEMU has QEMU's style and licence.
@@ -166,7 +166,7 @@ help:
 	@echo 'make run            boot it in QEMU to a shell (leave with poweroff, or Ctrl-A x)'
 	@echo 'make debug          the same, halted at entry, with gdb attached'
 	@echo 'make test           all tests but the slow ones;  make test-full: all of them'
-	@echo 'make fuzz           random calls beside a model, for long (ROUNDS=)'
+	@echo 'make fuzz           random calls beside models, for long (ROUNDS= SECONDS=)'
 	@echo 'make machine        build the strict QEMU;  make test-machine: its own tests'
 	@echo 'make bench          what operations cost, on Vireo and on Linux (FILTER=futex, BASE=results.json)'
 	@echo 'make profile BENCH=calls/getppid   where they cost it, as a flame graph'

@@ -62,12 +62,16 @@ static void start_locked(struct posix_timer *t)
         list_add_tail(&t->process->cpu_timers, &t->cpu_node);
 }
 
+// A signal that is queued is taken back.
 static void stop_locked(struct posix_timer *t)
 {
     alarm_stop(&t->alarm);
     list_remove(&t->cpu_node);
+    if (t->queued)
+        signal_queue_remove(t->target ? &t->target->signal.queue : &t->process->signal_queue,
+                            t->entry);
+    t->queued = false;
     t->armed = false;
-    t->awaits = false;
 }
 
 static int clamp_overrun(uint64_t n)
@@ -83,7 +87,7 @@ static void expire_unheard_locked(struct posix_timer *t, uint64_t now)
         t->armed = false;
         return;
     }
-    period_forward(&a->deadline_ns, a->interval_ns, now);
+    t->missed += period_forward(&a->deadline_ns, a->interval_ns, now);
     if (a->deadline_ns - now < PERIOD_MIN_NS)
         a->deadline_ns = now + PERIOD_MIN_NS;
     start_locked(t);
@@ -92,17 +96,9 @@ static void expire_unheard_locked(struct posix_timer *t, uint64_t now)
 static void expire_locked(struct posix_timer *t, uint64_t now)
 {
     list_remove(&t->cpu_node);
-    if (t->queued) { // it was set anew while its signal waited
-        t->missed++;
-        t->awaits = true;
-        return;
-    }
-    t->missed = 0;
     t->queued = true;
-    t->awaits = true;
     if (!signal_send_entry(t->process, t->target, t->signal, t->entry)) {
         t->queued = false;
-        t->awaits = false;
         expire_unheard_locked(t, now);
     }
 }
@@ -111,7 +107,7 @@ static void posix_timer_fire(struct timer *timer)
 {
     struct posix_timer *t = container_of(timer, struct posix_timer, alarm.timer);
     irq_flags_t flags = spin_lock_irqsave(&t->process->signal_lock);
-    if (t->armed && !t->awaits) {
+    if (t->armed && !t->queued) {
         uint64_t now = alarm_now(&t->alarm);
         if (now >= t->alarm.deadline_ns)
             expire_locked(t, now);
@@ -125,7 +121,7 @@ static void posix_timer_clock_set(struct realtime_watch *w)
 {
     struct posix_timer *t = container_of(w, struct posix_timer, watch);
     irq_flags_t flags = spin_lock_irqsave(&t->process->signal_lock);
-    if (t->armed && !t->awaits)
+    if (t->armed && !t->queued)
         start_locked(t);
     spin_unlock_irqrestore(&t->process->signal_lock, flags);
 }
@@ -148,18 +144,17 @@ int posix_timer_taken(struct posix_timer *t)
 {
     spin_assert_held(&t->process->signal_lock);
     t->queued = false;
-    t->overrun = 0;
-    if (!t->awaits)
-        return 0;
-    t->awaits = false;
+    uint64_t nr = t->missed;
+    t->missed = 0;
     if (t->alarm.interval_ns == 0) {
         t->armed = false;
-        t->overrun = clamp_overrun(t->missed);
-        return t->overrun;
+    } else {
+        uint64_t passed =
+            period_forward(&t->alarm.deadline_ns, t->alarm.interval_ns, now_locked(t));
+        nr += passed != 0 ? passed - 1 : 0; // 0: the clock was set back meanwhile
+        start_locked(t);
     }
-    uint64_t passed = period_forward(&t->alarm.deadline_ns, t->alarm.interval_ns, now_locked(t));
-    t->overrun = clamp_overrun(t->missed + MAX(passed, 1UL) - 1);
-    start_locked(t);
+    t->overrun = clamp_overrun(nr);
     return t->overrun;
 }
 
@@ -167,9 +162,6 @@ void posix_timer_dropped(struct posix_timer *t)
 {
     spin_assert_held(&t->process->signal_lock);
     t->queued = false;
-    if (!t->awaits)
-        return;
-    t->awaits = false;
     expire_unheard_locked(t, now_locked(t));
 }
 
@@ -306,7 +298,7 @@ static void get_locked(const struct posix_timer *t, struct posix_timer_set *set)
 {
     set->interval_ns = t->alarm.interval_ns;
     set->left_ns = 0;
-    if (!t->armed || (t->awaits && set->interval_ns == 0))
+    if (!t->armed || (t->queued && set->interval_ns == 0))
         return;
     set->left_ns = period_left(t->alarm.deadline_ns, set->interval_ns, now_locked(t));
     if (set->left_ns == 0 && t->notify != SIGEV_NONE)
@@ -367,15 +359,15 @@ int posix_timer_overrun(int id)
     return overrun;
 }
 
-// signal_lock held, and let go of. A signal that is queued stays, as one that was sent.
+// signal_lock held, and let go of.
 static void delete_locked(struct process *p, struct posix_timer *t, irq_flags_t flags)
 {
     stop_locked(t);
     rb_erase(&p->posix_timers, &t->node, NULL);
-    if (t->entry)
+    if (t->entry) {
         t->entry->timer = NULL;
-    if (t->entry && !t->queued)
         signal_entry_free(p, t->entry);
+    }
     spin_unlock_irqrestore(&p->signal_lock, flags);
     if (alarm_clock_can_be_set(t->clock))
         realtime_watch_remove(&t->watch);

@@ -23,9 +23,8 @@ struct posix_timer {
     struct alarm alarm;         // of CPU time: deadline and interval alone
     struct list_node cpu_node;  // process->cpu_timers, while armed
     bool armed;
-    bool queued;     // the entry is in a queue
-    bool awaits;     // goes on when that is taken out
-    uint64_t missed; // expirations while it was queued
+    bool queued;     // the entry is; the timer goes on when it is taken out
+    uint64_t missed; // expirations since the last signal that nobody heard of
     int overrun;     // of the signal that was taken last
 };
 

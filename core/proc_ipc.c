@@ -114,6 +114,23 @@ LIMIT_FILE(msgmax, IPC_MSGMAX)
 LIMIT_FILE(msgmnb, IPC_MSGMNB)
 LIMIT_FILE(msgmni, IPC_MSGMNI)
 
+// -1: any. sysctl/kernel.rst of Linux's documentation; who restores processes sets them.
+#define NEXT_ID_FILE(name, limit)                                                                  \
+    int proc_show_##name(struct text *t, uint64_t key)                                             \
+    {                                                                                              \
+        text_printf(t, "%ld\n", (long)ipc_limit(limit));                                           \
+        return 0;                                                                                  \
+    }                                                                                              \
+    ssize_t proc_store_##name(uint64_t key, const char *data, size_t n)                            \
+    {                                                                                              \
+        const enum ipc_limit which = limit;                                                        \
+        return store_limits(data, n, &which, 1);                                                   \
+    }
+
+NEXT_ID_FILE(shm_next_id, IPC_SHM_NEXT_ID)
+NEXT_ID_FILE(sem_next_id, IPC_SEM_NEXT_ID)
+NEXT_ID_FILE(msg_next_id, IPC_MSG_NEXT_ID)
+
 static const enum ipc_limit sem_limits[] = {IPC_SEMMSL, IPC_SEMMNS, IPC_SEMOPM, IPC_SEMMNI};
 
 int proc_show_sem(struct text *t, uint64_t key)

@@ -65,7 +65,7 @@ int proc_follow_root(uint64_t key, struct path *path);
 // proc_ipc.c: limits of System V IPC, among the files of /proc/sys/kernel.
 #define PROC_IPC_LIMITS(each)                                                                      \
     each(shmmax) each(shmall) each(shmmni) each(shm_rmid_forced) each(msgmax) each(msgmnb)         \
-        each(msgmni) each(sem)
+        each(msgmni) each(sem) each(shm_next_id) each(sem_next_id) each(msg_next_id)
 #define PROC_IPC_LIMIT_DECLARE(limit)                                                              \
     int proc_show_##limit(struct text *t, uint64_t key);                                           \
     ssize_t proc_store_##limit(uint64_t key, const char *data, size_t n);

@@ -50,6 +50,16 @@ struct signal_entry *signal_queue_take(struct signal_queue *q, int signal)
     return found;
 }
 
+void signal_queue_remove(struct signal_queue *q, struct signal_entry *entry)
+{
+    struct signal_entry *other;
+    list_remove(&entry->node);
+    list_for_each_entry (other, &q->infos, node)
+        if (other->signal == entry->signal)
+            return;
+    q->pending &= ~SIGMASK(entry->signal);
+}
+
 void signal_queue_drop(struct signal_queue *q, sigmask_t mask, struct list_node *dead)
 {
     struct signal_entry *entry, *next;

@@ -36,5 +36,7 @@ void signal_queue_add(struct signal_queue *q, int signal, struct signal_entry *e
 int signal_queue_next(const struct signal_queue *q, sigmask_t wanted);
 // Take it: its first entry (NULL if it had none), and the bit with the last one.
 struct signal_entry *signal_queue_take(struct signal_queue *q, int signal);
+// Take this entry, which is queued, and the bit if it is the last of its signal.
+void signal_queue_remove(struct signal_queue *q, struct signal_entry *entry);
 // Drop every pending signal of `mask`; the entries go to `dead`.
 void signal_queue_drop(struct signal_queue *q, sigmask_t mask, struct list_node *dead);

@@ -7,6 +7,7 @@ packages_of() {
     case $1 in
     build) echo make gcc-riscv64-linux-gnu linux-libc-dev-riscv64-cross python3 xz-utils ;;
     clang) echo clang lld ;;
+    fuzz) echo clang libclang-rt-14-dev ;;
     run) echo qemu-system-misc cpio gzip ;;
     uboot) echo genimage mtools dosfstools ;;
     image) echo gdisk u-boot-tools lrzsz ;;
@@ -19,7 +20,7 @@ packages_of() {
     machine) echo gcc libc6-dev ninja-build pkg-config patch python3 libglib2.0-dev libfdt-dev libslirp-dev ;;
     bench) echo python3-matplotlib ;;
     check) echo clang-format clang-tidy cppcheck shellcheck spin ;;
-    *) echo "setup: unknown group '$1' (build clang run uboot dts image recovery debug user test machine bench check)" >&2; return 1 ;;
+    *) echo "setup: unknown group '$1' (build clang fuzz run uboot dts image recovery debug user test machine bench check)" >&2; return 1 ;;
     esac
 }
 

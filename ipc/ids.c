@@ -12,8 +12,9 @@
 #define SEQUENCE_MAX 65535U
 #define RANGE_MIN    64U // slots that are used in turn, however few objects there are
 
-void ipc_ids_init(struct ipc_ids *ids)
+void ipc_ids_init(struct ipc_ids *ids, enum ipc_limit wanted)
 {
+    ids->wanted = wanted;
     spin_init(&ids->lock);
     for (unsigned int i = 0; i < IPC_KEY_LISTS; i++)
         list_init(&ids->by_key[i]);
@@ -81,10 +82,9 @@ static struct ipc_slot *slot_make(struct ipc_ids *ids, unsigned int index)
     return &chunk[index % IPC_CHUNK];
 }
 
-// A free slot's index; there is one among `range`.
-static unsigned int find_free(struct ipc_ids *ids, unsigned int range)
+// A free slot's index, from `index` on; there is one among `range`.
+static unsigned int find_free(struct ipc_ids *ids, unsigned int index, unsigned int range)
 {
-    unsigned int index = ids->next;
     for (unsigned int tries = 0;; tries++, index++) {
         ASSERT(tries <= range);
         if (index >= range)
@@ -104,10 +104,18 @@ int ipc_add_locked(struct ipc_ids *ids, struct ipc_object *o, unsigned int limit
         return -ENOSPC;
     unsigned int range = MIN(MAX(ids->nr_used + ids->nr_used / 2, RANGE_MIN), limit);
     // A limit may have been lowered below indexes in use: then there is room among the lower ones.
-    unsigned int index = find_free(ids, MAX(range, ids->nr_used + 1));
+    range = MAX(range, ids->nr_used + 1);
+    uint64_t wanted = ipc_limit(ids->wanted);
+    unsigned int index = wanted == IPC_ANY_ID
+                             ? find_free(ids, ids->next, range)
+                             : find_free(ids, wanted % IPC_SLOTS_MAX, IPC_SLOTS_MAX);
     struct ipc_slot *slot = slot_make(ids, index);
     if (!slot)
         return -ENOMEM;
+    if (wanted != IPC_ANY_ID) { // who asked compares what he gets
+        ipc_limit_set(ids->wanted, IPC_ANY_ID);
+        slot->sequence = (uint32_t)(wanted >> IPC_INDEX_BITS);
+    }
     ids->next = index + 1;
     ids->nr_used++;
     o->slot = slot;

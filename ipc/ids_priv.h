@@ -51,11 +51,12 @@ struct ipc_ids {
     struct spinlock lock;
     struct list_node by_key[IPC_KEY_LISTS];
     unsigned int nr_used, next; // next: where the search for a free slot begins
+    enum ipc_limit wanted;      // the limit that names the next object's id; constant
     // Written once each, with the lock held; read without.
     struct ipc_slot *chunks[IPC_SLOTS_MAX / IPC_CHUNK];
 };
 
-void ipc_ids_init(struct ipc_ids *ids);
+void ipc_ids_init(struct ipc_ids *ids, enum ipc_limit wanted);
 
 // A look-up by key, as the first half of every `get`: the id if there is such an object and the
 // caller may have it; -ENOENT: make one; else the errno of `get`. `fits` judges the object for

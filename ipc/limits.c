@@ -32,6 +32,10 @@ void ipc_init(unsigned int nr_ids_max, unsigned int msg_bytes_max)
     set_up(IPC_MSGMAX, MSGMAX, msg_bytes_max);
     set_up(IPC_MSGMNB, MSGMNB, msg_bytes_max);
     set_up(IPC_MSGMNI, MSGMNI, ids);
+    for (enum ipc_limit which = IPC_SHM_NEXT_ID; which <= IPC_MSG_NEXT_ID; which++) {
+        set_up(which, 0, INT32_MAX);
+        limits[which].value = IPC_ANY_ID;
+    }
     shm_registry_init();
     sem_registry_init();
     msg_registry_init();
@@ -44,7 +48,7 @@ uint64_t ipc_limit(enum ipc_limit which)
 
 int ipc_limit_set(enum ipc_limit which, uint64_t value)
 {
-    if (value > limits[which].max)
+    if (value > limits[which].max && (which < IPC_SHM_NEXT_ID || value != IPC_ANY_ID))
         return which == IPC_SEMMNI ? -ERANGE : -EINVAL;
     atomic_store(&limits[which].value, value);
     if (which == IPC_SHM_RMID_FORCED && value)

@@ -22,7 +22,7 @@ uint64_t msg_total_bytes, msg_total_messages;
 
 void msg_registry_init(void)
 {
-    ipc_ids_init(&msg_ids);
+    ipc_ids_init(&msg_ids, IPC_MSG_NEXT_ID);
 }
 
 struct msg_message *msg_allocate(long type, size_t size)

@@ -17,7 +17,7 @@ uint64_t sem_nr_sems;
 
 void sem_registry_init(void)
 {
-    ipc_ids_init(&sem_ids);
+    ipc_ids_init(&sem_ids, IPC_SEM_NEXT_ID);
 }
 
 static struct sem_array *array_create(const struct ipc_caller *c, int key, unsigned int nr_sems,

@@ -22,7 +22,7 @@ static uint64_t reserved_pages; // of those that count against memory
 
 void shm_registry_init(void)
 {
-    ipc_ids_init(&shm_ids);
+    ipc_ids_init(&shm_ids, IPC_SHM_NEXT_ID);
     for (unsigned int i = 0; i < CREATOR_LISTS; i++)
         list_init(&by_creator[i]);
 }

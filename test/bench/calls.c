@@ -234,6 +234,45 @@ static void loop_timerfd(long n)
     bench_stop();
 }
 
+// One that is due already, and its reading.
+static void loop_timerfd_read(long n)
+{
+    struct itimerspec long_ago = {.it_value.tv_nsec = 1};
+    uint64_t count;
+    bench_start();
+    for (long i = 0; i < n; i++) {
+        MUST(timerfd_settime(fd, TFD_TIMER_ABSTIME, &long_ago, NULL));
+        MUST(read(fd, &count, sizeof(count)));
+    }
+    bench_stop();
+}
+
+static timer_t timer;
+
+static void make_timer(void)
+{
+    MUST(timer_create(CLOCK_MONOTONIC, NULL, &timer));
+}
+
+static void loop_timer(long n)
+{
+    struct itimerspec in_an_hour = {.it_value.tv_sec = 3600};
+    bench_start();
+    for (long i = 0; i < n; i++)
+        MUST(timer_settime(timer, 0, &in_an_hour, NULL));
+    bench_stop();
+}
+
+static void loop_timer_create(long n)
+{
+    bench_start();
+    for (long i = 0; i < n; i++) {
+        MUST(timer_create(CLOCK_MONOTONIC, NULL, &timer));
+        MUST(timer_delete(timer));
+    }
+    bench_stop();
+}
+
 static void make_pipe(void)
 {
     int ends[2];
@@ -273,6 +312,9 @@ const struct bench bench_calls[] = {
     {"calls/epoll_ctl-del-add", make_epoll, loop_epoll_ctl},
     {"calls/eventfd-write-read", make_eventfd, loop_eventfd},
     {"calls/timerfd_settime", make_timerfd, loop_timerfd},
+    {"calls/timerfd-expire-read", make_timerfd, loop_timerfd_read},
+    {"calls/timer_settime", make_timer, loop_timer},
+    {"calls/timer_create-delete", NULL, loop_timer_create},
     {"calls/pipe-write-read", make_pipe, loop_pipe},
     {0},
 };

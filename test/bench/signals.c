@@ -92,6 +92,25 @@ static void loop_signalfd(long n)
     close(fd);
 }
 
+// A timer that is due already, and its signal.
+static void loop_timer(long n)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+    struct itimerspec long_ago = {.it_value.tv_nsec = 1};
+    timer_t timer;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    MUST(timer_create(CLOCK_MONOTONIC, &event, &timer));
+    bench_start();
+    for (long i = 0; i < n; i++) {
+        MUST(timer_settime(timer, TIMER_ABSTIME, &long_ago, NULL));
+        MUST(sigwaitinfo(&set, NULL));
+    }
+    bench_stop();
+    timer_delete(timer);
+}
+
 // Steps over the load that faulted, which is 2 or 4 bytes long.
 static void skip(int signal, siginfo_t *info, void *context)
 {
@@ -177,6 +196,7 @@ const struct bench bench_signals[] = {
     {"signals/deliver-return-siginfo-altstack", install, loop_kill_self, SA_SIGINFO | SA_ONSTACK},
     {"signals/kill-sigwaitinfo", block, loop_sigtimedwait},
     {"signals/kill-signalfd", block, loop_signalfd},
+    {"signals/timer-sigwaitinfo", block, loop_timer},
     {"signals/fault-handled", make_page, loop_fault},
     {"signals/fault-mprotect-twice", make_barrier, loop_barrier},
     {"signals/ping-pong", make_peer, loop_ping, .several = true},

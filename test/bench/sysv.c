@@ -16,7 +16,7 @@ static mqd_t queue, answers;
 
 struct message {
     long type;
-    char text[1024];
+    char text[8192];
 };
 
 static void loop_shmget(long n)
@@ -24,6 +24,20 @@ static void loop_shmget(long n)
     bench_start();
     for (long i = 0; i < n; i++) {
         int segment = MUST(shmget(IPC_PRIVATE, 65536, 0600));
+        MUST(shmctl(segment, IPC_RMID, NULL));
+    }
+    bench_stop();
+}
+
+// A segment's whole life, each page touched.
+static void loop_segment(long n)
+{
+    bench_start();
+    for (long i = 0; i < n; i++) {
+        int segment = MUST(shmget(IPC_PRIVATE, (size_t)bench_arg, 0600));
+        void *at = MUST(shmat(segment, NULL, 0));
+        bench_touch(at, (size_t)bench_arg);
+        MUST(shmdt(at));
         MUST(shmctl(segment, IPC_RMID, NULL));
     }
     bench_stop();
@@ -153,7 +167,7 @@ static void other_queue(long arg)
     struct message message;
     for (;;) {
         MUST(msgrcv(id, &message, sizeof(message.text), 0, 0));
-        MUST(msgsnd(second, &message, 16, 0));
+        MUST(msgsnd(second, &message, (size_t)bench_arg, 0));
     }
 }
 
@@ -168,7 +182,7 @@ static void loop_message_pair(long n)
     struct message message = {.type = 1};
     bench_start();
     for (long i = 0; i < n; i++) {
-        MUST(msgsnd(id, &message, 16, 0));
+        MUST(msgsnd(id, &message, (size_t)bench_arg, 0));
         MUST(msgrcv(second, &message, sizeof(message.text), 0, 0));
     }
     bench_stop();
@@ -250,6 +264,9 @@ static void loop_sem_open(long n)
 
 const struct bench bench_sysv[] = {
     {"ipc/shmget-remove", NULL, loop_shmget},
+    {"ipc/segment-4K", NULL, loop_segment, 4096},
+    {"ipc/segment-1M", NULL, loop_segment, 1 << 20},
+    {"ipc/segment-64M", NULL, loop_segment, 64 << 20},
     {"ipc/shmat-shmdt", make_segment, loop_shmat, 0},
     {"ipc/shmat-touch-shmdt-64K", make_segment, loop_shmat, 16},
     {"ipc/semget-remove", NULL, loop_semget},
@@ -260,7 +277,9 @@ const struct bench bench_sysv[] = {
     {"ipc/msgget-remove", NULL, loop_msgget},
     {"ipc/msgsnd-msgrcv-16", make_queue, loop_message, 16},
     {"ipc/msgsnd-msgrcv-1K", make_queue, loop_message, 1024},
-    {"ipc/message-ping-pong", make_queue_pair, loop_message_pair, .several = true},
+    {"ipc/message-ping-pong", make_queue_pair, loop_message_pair, 16, .several = true},
+    {"ipc/message-ping-pong-64", make_queue_pair, loop_message_pair, 64},
+    {"ipc/message-ping-pong-8K", make_queue_pair, loop_message_pair, 8192},
     {"ipc/mq_send-mq_receive", make_mqueue, loop_mqueue},
     {"ipc/mqueue-ping-pong", make_mqueue_pair, loop_mqueue_pair, .several = true},
     {"ipc/shm_open-map-unlink", NULL, loop_shm_open},

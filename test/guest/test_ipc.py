@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """System V IPC by programs that others wrote, unmodified from Debian: util-linux's ipcs, ipcmk, ipcrm and lsipc,
-whose output must be what they print on Linux, and stress-ng, which checks what it does (--verify)."""
+whose output must be what they print on Linux, and stress-ng, which checks what it does (--verify), of IPC by
+System V and POSIX and of timers."""
 
 import os
 import re
@@ -30,7 +31,7 @@ COMMANDS = (
     "ipcrm -Q 77",
 )
 
-STRESSORS = ("shm-sysv", "sem-sysv", "msg")
+STRESSORS = ("shm", "shm-sysv", "sem", "sem-sysv", "msg", "mq", "timer", "timerfd", "sigfd")
 LEAK_KIB = 64
 
 
@@ -62,7 +63,9 @@ def test_util_linux(lab, kernel):
 @pytest.mark.parametrize("stressor", STRESSORS)
 def test_stress(lab, kernel, stressor):
     shell = shell_for(lab, kernel)
-    shell.run("export PATH=/usr/bin:/bin:/sbin; mkdir -p /tmp; ipcrm -a")
+    shell.run("export PATH=/usr/bin:/bin:/sbin; mkdir -p /tmp /dev/shm /dev/mqueue; ipcrm -a; "
+              "grep -q /dev/shm /proc/mounts || mount -t tmpfs none /dev/shm; "
+              "grep -q /dev/mqueue /proc/mounts || mount -t mqueue none /dev/mqueue")
     status, text = shell.run(f"stress-ng --{stressor} 4 -t 5 --verify --metrics --temp-path /tmp", 120)
     assert status == 0, text
     assert "passed: 4: " + stressor in text and "failed: 0" in text, text

@@ -14,6 +14,7 @@ unit_zlib   := $(patsubst %,$(unit_out)/external/zlib/%.o,$(zlib) deflate trees)
 
 unit_sources_arch/tlb_test     := test/unit/arch/hart_model.c test/unit/arch/tlb_model.c
 unit_sources_core/elf_test     := core/elf.c
+unit_sources_core/period_test   := core/period.c
 unit_sources_core/sched_queue_test := core/sched_queue.c lib/rbtree.c
 unit_sources_core/signal_queue_test := core/signal_queue.c
 unit_ipc                      := test/unit/ipc/ipc_host.c ipc/ids.c ipc/permission.c ipc/limits.c \
@@ -22,6 +23,7 @@ unit_sources_ipc/ids_test     := $(unit_ipc)
 unit_sources_ipc/sem_test     := $(unit_ipc)
 unit_sources_ipc/sem_model_test := $(unit_ipc)
 unit_sources_ipc/msg_test     := $(unit_ipc)
+unit_sources_ipc/msg_model_test := $(unit_ipc)
 unit_sources_lib/cpio_test    := lib/cpio.c
 unit_sources_lib/dt_test      := lib/dt.c lib/dt_system.c
 unit_objects_lib/dt_test      := $(unit_libfdt)
@@ -30,6 +32,7 @@ unit_objects_lib/inflate_test := $(unit_zlib)
 unit_sources_lib/rbtree_test  := lib/rbtree.c
 unit_fs                       := test/unit/fs/fs_host.c mm/uio.c
 unit_sources_fs/epoll_test    := $(unit_fs) fs/poll.c lib/rbtree.c
+unit_sources_fs/mqueue_model_test := test/unit/ipc/ipc_host.c fs/mqueue.c lib/rbtree.c lib/cred.c
 unit_sources_fs/pipe_test     := $(unit_fs) fs/poll.c fs/pipe.c fs/pipe_fifo.c
 unit_sources_fs/poll_test     := $(unit_fs) fs/poll.c
 unit_sources_fs/procfs_test   := $(unit_fs) fs/poll.c fs/procfs.c fs/text.c
@@ -136,10 +139,31 @@ unit: $(unit_tests)
 	done; [ -z "$$failed" ] || { echo "unit: failed:$$failed"; exit 1; }; \
 	echo "unit: all $(words $(unit_tests)) programs passed"
 
-# Random calls of System V semaphores beside their model, for long and from another seed each time.
-.PHONY: fuzz
-fuzz: $(unit_out)/ipc/sem_model_test
-	@seed=$$$$; echo "seed $$seed"; SEED=$$seed ROUNDS=$(or $(ROUNDS),2000000) $<
+# Random calls beside their models: walks from another seed each time, and libFuzzer, which looks for
+# choices that reach new code and keeps them in build/fuzz/NAME. ROUNDS= steps of a walk, SECONDS= of a
+# fuzzer. `make test` has both with bounds (fuzz-short).
+fuzz_tests := ipc/sem_model_test ipc/msg_model_test fs/mqueue_model_test
+fuzz_out   := $(BUILD)/fuzz
+fuzz_flags := $(filter-out -fsanitize%,$(unit_flags)) -DFUZZER -fsanitize=fuzzer$(comma)address$(comma)undefined \
+              -fno-sanitize-recover=all -Wno-unused-function
+.PHONY: fuzz fuzz-short
+
+$(fuzz_tests:%=$(fuzz_out)/%): $(fuzz_out)/%: test/unit/%.c $$(unit_sources_$$*) test/unit/ipc/ipc_walk.h
+	@mkdir -p $(@D)
+	$(call say,FUZZER,$@)
+	$(Q)clang $(fuzz_flags) $(filter %.c,$^) -lcmocka -pthread -o $@
+
+fuzz-short: $(fuzz_tests:%=$(fuzz_out)/%)
+	@for test in $^; do mkdir -p $$test.corpus; CMOCKA_TEST_ABORT=1 $$test -seed=1 -runs=400 -len_control=0 -max_len=1000 \
+	    -rss_limit_mb=0 -artifact_prefix=$$test. $$test.corpus > $$test.log 2>&1 \
+	    || { tail -40 $$test.log; exit 1; }; grep -h DONE $$test.log; done
+
+fuzz: $(fuzz_tests:%=$(unit_out)/%) $(fuzz_tests:%=$(fuzz_out)/%)
+	@seed=$$$$; echo "seed $$seed"; for test in $(fuzz_tests:%=$(unit_out)/%); do \
+	    SEED=$$seed ROUNDS=$(or $(ROUNDS),1000000) $$test || exit 1; done
+	@for test in $(fuzz_tests:%=$(fuzz_out)/%); do mkdir -p $$test.corpus; CMOCKA_TEST_ABORT=1 $$test \
+	    -max_total_time=$(or $(SECONDS),300) -len_control=0 -max_len=4000 -rss_limit_mb=0 -print_final_stats=1 \
+	    -artifact_prefix=$$test. $$test.corpus || exit 1; done
 
 -include $(wildcard $(unit_out)/*/*.d $(unit_out)/test/unit/*/*.d \
                     $(tsan_out)/*/*.d $(tsan_out)/test/unit/*/*.d \

@@ -11,6 +11,8 @@ struct ipc_caller {
     pid_t pid;
 };
 
+#define IPC_ANY_ID UINT64_MAX
+
 enum ipc_limit {
     IPC_SHMMAX, // bytes
     IPC_SHMALL, // pages
@@ -23,6 +25,9 @@ enum ipc_limit {
     IPC_MSGMAX, // bytes
     IPC_MSGMNB, // bytes
     IPC_MSGMNI,
+    IPC_SHM_NEXT_ID, // the id of the next object, or IPC_ANY_ID, as it is again afterwards
+    IPC_SEM_NEXT_ID,
+    IPC_MSG_NEXT_ID,
     IPC_NR_LIMITS,
 };
 

@@ -269,6 +269,42 @@ def mm_selftests_initrd():
     return stored(archive.bytes(), "selftests-mm")
 
 
+# Under their folders. mq_perf_tests sends ten million messages, for minutes; set-timer-lat asks how busy the host is.
+IPC_SELFTESTS = """ipc/msgque mqueue/mq_open_tests timers/posix_timers timers/nanosleep timers/mqueue-lat
+    timers/threadtest""".split()
+
+
+@functools.lru_cache(None)
+def ipc_selftests():
+    """name -> path of Linux's own programs for queues of both kinds and timers, unmodified."""
+    out = os.path.join(OUT, "selftests-ipc")
+    top = os.path.join(out, "linux-source-6.12", SELFTESTS)
+    if not os.path.isdir(top):
+        os.makedirs(out + ".part", exist_ok=True)
+        folders = sorted({os.path.dirname(name) for name in IPC_SELFTESTS})
+        command(["tar", "-C", out + ".part", "-xJf",
+                 one(fetched("deb:linux-source-6.12") + "/usr/src/linux-source-*.tar.xz")] +
+                [f"linux-source-6.12/{SELFTESTS}/{part}" for part in folders + ["kselftest.h", "kselftest_harness.h"]])
+        os.rename(out + ".part", out)
+    built = {}
+    for path in IPC_SELFTESTS:
+        name = os.path.basename(path)
+        built[name] = os.path.join(out, name)
+        if not os.path.exists(built[name]):
+            command(["riscv64-linux-gnu-gcc", "-O2", "-w", "-static", "-pthread", "-D_GNU_SOURCE=", f"-I{top}",
+                     "-o", built[name] + ".part", f"{top}/{path}.c", "-lrt"])
+            os.rename(built[name] + ".part", built[name])
+    return built
+
+
+@functools.lru_cache(None)
+def ipc_selftests_initrd():
+    archive = base_archive()
+    for name, path in ipc_selftests().items():
+        archive.add_file(path, f"selftest/{name}")
+    return stored(archive.bytes(), "selftests-ipc")
+
+
 @functools.lru_cache(None)
 def selftests_initrd():
     archive = base_archive()

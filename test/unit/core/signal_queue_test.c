@@ -81,12 +81,27 @@ static void test_drop(void **state)
     assert_int_equal(n, 3);
 }
 
+// A timer takes its own signal back, whoever else sent the same.
+static void test_remove(void **state)
+{
+    signal_queue_add(&queue, SIGUSR1, &entries[0]);
+    signal_queue_add(&queue, 40, &entries[1]);
+    signal_queue_add(&queue, SIGUSR1, &entries[2]);
+    signal_queue_remove(&queue, &entries[0]);
+    assert_int_equal(queue.pending, SIGMASK(SIGUSR1) | SIGMASK(40));
+    signal_queue_remove(&queue, &entries[2]);
+    assert_int_equal(queue.pending, SIGMASK(40));
+    assert_ptr_equal(signal_queue_take(&queue, 40), &entries[1]);
+    assert_true(list_is_empty(&queue.infos));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_order, setup),
         cmocka_unit_test_setup(test_real_time_fifo, setup),
         cmocka_unit_test_setup(test_drop, setup),
+        cmocka_unit_test_setup(test_remove, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static bool is_found(int id)
 static int setup(void **state)
 {
     memset(&ids, 0, sizeof(ids));
-    ipc_ids_init(&ids);
+    ipc_ids_init(&ids, IPC_MSG_NEXT_ID);
     return 0;
 }
 

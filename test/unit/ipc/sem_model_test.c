@@ -2,12 +2,10 @@
 // Random calls on a semaphore array beside a model that is too simple to be wrong: it keeps the
 // sleepers in one list and, whenever anything changed, tries them again from the first on. After
 // every call values, counts and who has gone on with which result must be the same.
-// SEED=n ROUNDS=n in the environment: another walk, a longer one.
-#include "ipc_host.h"
+#include "ipc_walk.h"
 
 #include <ipc/sem.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SEMS      4
@@ -30,15 +28,8 @@ static struct sem_undo_list *lists[PROCESSES];
 static struct request requests[REQUESTS];
 static int values[SEMS], adjusts[PROCESSES][SEMS];
 static uint64_t nr_arrivals;
-static unsigned int seed;
 static const struct ipc_caller callers[PROCESSES] = {
     {&host_root, 100}, {&host_root, 101}, {&host_root, 102}};
-
-static unsigned int any(unsigned int below)
-{
-    seed = seed * 1103515245 + 12345;
-    return seed >> 16 & 0x7fff ? (seed >> 16 & 0x7fff) % below : 0;
-}
 
 static int run_request(void *arg)
 {
@@ -217,16 +208,13 @@ static void step_remove(void)
     assert_int_equal(sem_query(&callers[0], old, 0, GETVAL), -EINVAL);
 }
 
-static void random_calls_do_what_the_model_does(void **state)
+static void walk(void)
 {
-    const char *text = getenv("SEED"), *long_text = getenv("ROUNDS");
-    unsigned int rounds = long_text ? (unsigned int)atoi(long_text) : 20000;
-    seed = text ? (unsigned int)atoi(text) : 1;
     ipc_init(32768, 1 << 20);
     for (int p = 0; p < PROCESSES; p++)
         lists[p] = sem_undo_list_create();
     id = sem_get(&callers[0], IPC_PRIVATE, SEMS, 0600);
-    for (unsigned int i = 0; i < rounds; i++) {
+    while (walk_goes_on()) {
         unsigned int what = any(100);
         if (what < 60)
             step_operate();
@@ -245,10 +233,4 @@ static void random_calls_do_what_the_model_does(void **state)
     for (int p = 0; p < PROCESSES; p++)
         sem_undo_list_put(lists[p], callers[p].pid);
     assert_int_equal(sem_remove(&callers[0], id), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(random_calls_do_what_the_model_does)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }
