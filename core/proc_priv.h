@@ -80,6 +80,7 @@ extern const struct proc_file proc_ipc_files[];    // proc_ipc.c
 extern const struct proc_file proc_mqueue_files[]; // proc_mqueue.c
 extern const struct proc_file proc_system_files[]; // proc_system.c
 extern const struct proc_file proc_sys_files[];    // proc_sys.c
+extern const struct proc_file proc_sysrq_files[];  // proc_sysrq.c
 extern const struct proc_file proc_vm_files[];     // proc_vm.c
 int proc_show_meminfo(struct text *t, uint64_t key);
 int proc_show_vmstat(struct text *t, uint64_t key);

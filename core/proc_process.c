@@ -253,5 +253,6 @@ void proc_files_init(void)
     procfs_register(top_files);
     procfs_register(proc_system_files);
     procfs_register(proc_sys_files);
+    procfs_register(proc_sysrq_files);
     procfs_register(proc_ipc_files);
 }

@@ -31,6 +31,7 @@ sources += core/proc_vm.c
 sources += core/proc_process.c
 sources += core/proc_stat.c
 sources += core/proc_sys.c
+sources += core/proc_sysrq.c
 sources += core/proc_system.c
 sources += core/process.c
 sources += core/random.c

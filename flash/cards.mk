@@ -36,3 +36,15 @@ boards:
 	    echo "$(BUILD)/$$board/Image"; \
 	done
 	@flash/boards.py README.md
+
+# The suite for whole machines, on the one that a labgrid environment describes.
+ENV     ?= test/hil/env/$(BOARD).yaml
+hil_out := $(out)/hil/$(basename $(notdir $(ENV)))
+
+.PHONY: hil
+hil: $(image)
+	@flash/setup.sh run image uboot test
+	$(if $(qemu_build),@$(MAKE) machine)
+	@mkdir -p $(hil_out)
+	@HIL_ENV='$(ENV)' HIL_OUT=$(hil_out) $(pytest)/hil -q --junitxml=$(hil_out)/junit.xml $(PYTEST); \
+	    status=$$?; echo 'hil: $(hil_out)/report.html'; exit $$status

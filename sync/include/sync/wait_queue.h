@@ -46,16 +46,18 @@ void wait_queue_wake_one(struct wait_queue *q);
 void wait_queue_wake_all(struct wait_queue *q);
 
 // Sleep until `cond` is true. 0, -ETIMEDOUT or -EINTR; 0 if cond is true, whatever else happened.
-// `cond` is evaluated with no lock of ours held and may take spinlocks.
+// `cond` is evaluated with no lock of ours held and may take spinlocks; deadline_ns once, as "now
+// and so much" would move away with each wake-up.
 #define wait_event(q, cond, mode, deadline_ns)                                                     \
     ({                                                                                             \
         int wait_err = 0;                                                                          \
         if (!(cond)) {                                                                             \
+            const uint64_t wait_deadline = (deadline_ns);                                          \
             struct waiter wait_w;                                                                  \
             waiter_init(&wait_w, false);                                                           \
             wait_queue_add(q, &wait_w);                                                            \
             while (!(cond) && wait_err == 0)                                                       \
-                wait_err = port_park(mode, deadline_ns);                                           \
+                wait_err = port_park(mode, wait_deadline);                                         \
             wait_queue_remove(q, &wait_w);                                                         \
             if (wait_err != 0 && (cond))                                                           \
                 wait_err = 0;                                                                      \

@@ -125,21 +125,62 @@ class BoundedQEMUDriver(QEMUDriver):
             self._clientsocket = None
 
 
-class Machine:
+class Line:
+    """A serial line with a system at its end, through a labgrid console driver that keeps what it `heard`."""
+
+    GONE = "the serial line is gone (was the adapter unplugged?)"
+
+    def __init__(self, driver):
+        self.driver = driver
+
+    @property
+    def log(self):
+        return self.driver.heard.decode("utf-8", "replace")
+
+    def write(self, data):
+        self.driver.write(data.encode() if isinstance(data, str) else data)
+
+    def expect(self, patterns, timeout):
+        """Wait for one of the regular expressions: (index, text before it, match)."""
+        patterns = [patterns] if isinstance(patterns, (str, bytes)) else list(patterns)
+        patterns = [p.encode() if isinstance(p, str) else p for p in patterns]
+        try:
+            index, before, match, _ = self.driver.expect(patterns, timeout=timeout)
+        except pexpect.TIMEOUT:
+            raise GuestTimeout(
+                f"none of {patterns} within {timeout} s; the console's end:\n{self.tail()}") from None
+        except (pexpect.EOF, OSError):
+            raise GuestEnded(
+                f"{self.GONE} while {patterns} was awaited; the console's end:\n{self.tail()}") from None
+        return index, before, match
+
+    def drain(self, seconds):
+        """Read on for so long, or until the line ends; returns what the console said in all."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                self.driver.read(timeout=left)
+            except (pexpect.EOF, pexpect.TIMEOUT, OSError):
+                break
+        return self.log
+
+    def tail(self):
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.log[-LOG_TAIL:])
+
+
+class Machine(Line):
     """One run of QEMU."""
+
+    GONE = "QEMU ended"
 
     def __init__(self, boot):
         self.boot = boot
         self.started = None
         target = Target("guest")
-        self.driver = BoundedQEMUDriver(
+        super().__init__(BoundedQEMUDriver(
             target, name=None, qemu_bin="qemu", machine="virt", cpu=boot.cpu, memory=boot.mem,
-            extra_args="", argv=boot.argv())
+            extra_args="", argv=boot.argv()))
         target.activate(self.driver)
-
-    @property
-    def log(self):
-        return self.driver.heard.decode("utf-8", "replace")
 
     @property
     def running(self):
@@ -162,37 +203,6 @@ class Machine:
     def __exit__(self, *_):
         self.off()
 
-    def write(self, data):
-        self.driver.write(data.encode() if isinstance(data, str) else data)
-
-    def expect(self, patterns, timeout):
-        """Wait for one of the regular expressions: (index, text before it, match)."""
-        patterns = [patterns] if isinstance(patterns, (str, bytes)) else list(patterns)
-        patterns = [p.encode() if isinstance(p, str) else p for p in patterns]
-        panics = [] if any(b"panic" in p for p in patterns) else [rb"Kernel panic[^\r\n]*\r\n"]
-        try:
-            index, before, match, _ = self.driver.expect(patterns + panics, timeout=timeout)
-        except pexpect.TIMEOUT:
-            raise GuestTimeout(
-                f"none of {patterns} within {timeout} s; the console's end:\n{self.tail()}") from None
-        except (pexpect.EOF, OSError):
-            raise GuestEnded(
-                f"QEMU ended while {patterns} was awaited; the console's end:\n{self.tail()}") from None
-        if index == len(patterns):
-            self.drain(1)
-            raise GuestEnded(f"a panic while {patterns} was awaited; the console's end:\n{self.tail()}")
-        return index, before, match
-
-    def drain(self, seconds):
-        """Read on for so long, or until QEMU ends; returns what the console said in all."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            try:
-                self.driver.read(timeout=left)
-            except (pexpect.EOF, pexpect.TIMEOUT, OSError):
-                break
-        return self.log
-
     def wait_end(self, timeout):
         """QEMU's exit code once the guest powers off (or resets: -no-reboot)."""
         child = self.driver._child
@@ -208,6 +218,3 @@ class Machine:
             except (pexpect.EOF, OSError):
                 time.sleep(0.05)
         return child.returncode
-
-    def tail(self):
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.log[-LOG_TAIL:])
