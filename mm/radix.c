@@ -45,6 +45,24 @@ struct page *radix_get(const struct vm_object *o, uint64_t index)
     return at;
 }
 
+void radix_get_some(const struct vm_object *o, uint64_t first, unsigned int nr, struct page **pages)
+{
+    for (unsigned int i = 0, part; i < nr; i += part) {
+        uint64_t index = first + i;
+        struct radix_node *node = (void *)o->root;
+        part = MIN(nr - i, RADIX_SLOTS - (unsigned int)(index % RADIX_SLOTS));
+        if (o->height == 0 || !radix_reaches(o->height, index)) {
+            for (unsigned int k = 0; k < part; k++)
+                pages[i + k] = radix_get(o, index + k);
+            continue;
+        }
+        for (unsigned int height = o->height; height > 1 && node; height--)
+            node = node->slots[radix_slot(index, height)];
+        for (unsigned int k = 0; k < part; k++)
+            pages[i + k] = node ? node->slots[index % RADIX_SLOTS + k] : NULL;
+    }
+}
+
 // Make the tree one level higher.
 static int radix_raise(struct vm_object *o)
 {

@@ -8,6 +8,9 @@ void radix_init(void); // boot: the cache of nodes
 
 // The page at `index`, or NULL.
 struct page *radix_get(const struct vm_object *o, uint64_t index);
+// The same for nr pages from `first` on.
+void radix_get_some(const struct vm_object *o, uint64_t first, unsigned int nr,
+                    struct page **pages);
 // Put `page` where nothing is. 0 or -ENOMEM (nothing changed that a reader could see).
 int radix_put(struct vm_object *o, uint64_t index, struct page *page);
 // Take every page in [first, end) out, in order, and hand it to fn.

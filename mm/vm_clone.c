@@ -167,27 +167,28 @@ static void move_drop_empty(struct vm_cursor *c, vaddr_t start, size_t size)
 static void move_entries(struct vm_cursor *c, pte_t *src, pte_t *dst, vaddr_t from, size_t count)
 {
     struct page *src_table = table_page(src), *dst_table = table_page(dst);
-    uint16_t used = 0, counted = 0;
+    uint64_t used = 0, soft = 0;
     pte_t seen = 0;
 
     for (size_t i = 0; i < count; i++) {
         pte_t pte = src[i];
         if (pte == 0)
             continue;
-        if (pte & PTE_X)
+        if (unlikely(pte & PTE_X))
             cursor_sync_icache(c);
         seen |= pte;
         atomic_store(&dst[i], pte);
         atomic_store(&src[i], 0);
         used++;
-        counted += !(pte & PTE_SOFT);
+        soft += pte & PTE_SOFT;
     }
     if (seen & PTE_V)
         cursor_note_flush(c, from, from + count * PAGE_SIZE);
-    src_table->table_used -= used;
-    dst_table->table_used += used;
-    src_table->table_counted -= counted;
-    dst_table->table_counted += counted;
+    uint64_t counted = used - soft / PTE_SOFT;
+    src_table->table_used = (uint16_t)(src_table->table_used - used);
+    dst_table->table_used = (uint16_t)(dst_table->table_used + used);
+    src_table->table_counted = (uint16_t)(src_table->table_counted - counted);
+    dst_table->table_counted = (uint16_t)(dst_table->table_counted + counted);
 }
 
 int vm_cursor_move(struct vm_cursor *c, vaddr_t from, vaddr_t to, size_t size_bytes)

@@ -107,23 +107,12 @@ static int fault_present(struct fault *f, const struct vm_mapping *now)
 // sixteen. Only what is absent is touched; the object and the cursor are locked.
 static void fault_around(struct fault *f, vaddr_t start, vaddr_t end, unsigned int prot, bool cow)
 {
-    const struct vm_object *o = f->r->object;
-    struct vm_mapping now;
+    struct page *pages[FAULT_AROUND];
+    unsigned int nr = (unsigned int)((end - start) >> PAGE_SHIFT);
 
-    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
-        struct page *page = radix_get(o, vm_region_index(f->r, va));
-        if (!page)
-            continue;
-        vm_cursor_seek(&f->c, va);
-        vm_cursor_query(&f->c, &now);
-        if (now.present)
-            continue;
-        page_get(page);
-        if (vm_cursor_map(&f->c, page, prot, cow) != 0) {
-            page_put(page);
-            return;
-        }
-    }
+    radix_get_some(f->r->object, vm_region_index(f->r, start), nr, pages);
+    vm_cursor_seek(&f->c, start);
+    vm_cursor_map_absent(&f->c, pages, nr, prot, cow);
 }
 
 static int fault_object_page(struct fault *f, struct page *page, vaddr_t start, vaddr_t end)

@@ -334,11 +334,13 @@ void vm_cursor_residence(struct vm_cursor *c, uint8_t *vec)
         bool huge;
         const pte_t *level1 = cursor_level1(c, c->pos), *leaf = cursor_peek_leaf(c, level1, &huge);
         vaddr_t next = c->level == 0 ? c->end : cursor_next_span(level1, c->pos, c->end);
-        const pte_t *entry = leaf ? &leaf[pt_index(c->pos, 0)] : NULL;
-        for (; c->pos < next; c->pos += PAGE_SIZE) {
-            pte_t pte = entry ? atomic_load(entry++) : 0;
-            *vec++ = huge || leaf_is_counted(pte);
-        }
+        size_t nr = (next - c->pos) >> PAGE_SHIFT;
+        if (!leaf)
+            memset(vec, huge, nr);
+        for (size_t i = 0, first = pt_index(c->pos, 0); leaf && i < nr; i++)
+            vec[i] = leaf_is_counted(atomic_load(&leaf[first + i]));
+        vec += nr;
+        c->pos = next;
     }
 }
 
@@ -378,6 +380,31 @@ static int cursor_map_pte(struct vm_cursor *c, pte_t pte)
 int vm_cursor_map(struct vm_cursor *c, struct page *page, unsigned int prot, bool cow)
 {
     return cursor_map_pte(c, pte_make(page_address(page), leaf_bits(prot, cow)));
+}
+
+void vm_cursor_map_absent(struct vm_cursor *c, struct page *const *pages, unsigned int nr,
+                          unsigned int prot, bool cow)
+{
+    pte_t *leaf = cursor_leaf_at(c, c->pos), *entry = &leaf[pt_index(c->pos, 0)];
+    const pte_t bits = leaf_bits(prot, cow);
+    unsigned int mapped = 0;
+
+    ASSERT(leaf && pt_index(c->pos, 0) + nr <= PT_ENTRIES && nr * PAGE_SIZE <= c->end - c->pos);
+    if (bits & PTE_X)
+        cursor_sync_icache(c);
+    for (unsigned int i = 0; i < nr; i++) {
+        if (!pages[i] || entry[i] != 0)
+            continue;
+        page_hold(pages[i]);
+        // Release: as in cursor_map_pte().
+        atomic_store_release(&entry[i], pte_make(page_address(pages[i]), bits));
+        mapped++;
+    }
+    struct page *table = table_page(leaf);
+    table->table_used = (uint16_t)(table->table_used + mapped);
+    table->table_counted = (uint16_t)(table->table_counted + mapped);
+    atomic_add_relaxed(&c->space->nr_resident, mapped);
+    c->pos += nr * PAGE_SIZE;
 }
 
 int vm_cursor_map_device(struct vm_cursor *c, paddr_t pa, unsigned int prot, bool cow)

@@ -177,9 +177,28 @@ static void protect_pte(struct vm_cursor *c, pte_t *entry, vaddr_t va, size_t si
 static void protect_leaf_part(struct vm_cursor *c, pte_t *leaf, vaddr_t start, vaddr_t end,
                               unsigned int prot)
 {
-    for (vaddr_t va = start; va < end; va += PAGE_SIZE)
-        if (leaf[pt_index(va, 0)] != 0)
-            protect_pte(c, &leaf[pt_index(va, 0)], va, PAGE_SIZE, prot);
+    pte_t *entry = &leaf[pt_index(start, 0)];
+    size_t nr = (end - start) >> PAGE_SHIFT;
+    const pte_t owned = leaf_bits(prot, false), cow = leaf_bits(prot, true);
+    const pte_t kept = pte_make(-1UL, 0) | PTE_SOFT;
+    pte_t lost = 0;
+
+    if (prot & VM_EXEC) { // rare, and harts must hear of it before each PTE
+        for (size_t i = 0; i < nr; i++)
+            if (entry[i] != 0)
+                protect_pte(c, &entry[i], start + i * PAGE_SIZE, PAGE_SIZE, prot);
+        return;
+    }
+    for (size_t i = 0; i < nr; i++) {
+        pte_t old = entry[i];
+        if (old == 0)
+            continue;
+        pte_t pte = (old & kept) | (old & PTE_COW ? cow : owned);
+        lost |= old & PTE_V ? old & ~pte : 0;
+        atomic_store_release(&entry[i], pte);
+    }
+    if (lost & PTE_RIGHTS)
+        cursor_note_flush(c, start, end);
 }
 
 void vm_cursor_protect(struct vm_cursor *c, size_t size_bytes, unsigned int prot)

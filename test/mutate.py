@@ -56,7 +56,10 @@ MUTATIONS = (
     # Flush, then free; and the counts of sharers.
     ("mm/vm_space.c", "mmu_context_flush(&c->space->context, c->flush_start, c->flush_end);",
      "(void)0;", WALK),
-    ("mm/vm_unmap.c", "if ((old & PTE_V) && (old & ~pte & PTE_RIGHTS))", "if (false)", WALK),
+    ("mm/vm_unmap.c", "if ((old & PTE_V) && (old & ~pte & PTE_RIGHTS))", "if (false)", HUGE),
+    ("mm/vm_unmap.c", "if (lost & PTE_RIGHTS)", "if (false)", WALK),
+    ("mm/vm_space.c", "        page_hold(pages[i]);\n", "", WALK),
+    ("mm/vm_space.c", "if (!pages[i] || entry[i] != 0)", "if (!pages[i])", WALK),
     ("mm/vm_clone.c", "cursor_note_flush(k->c, start, end);", "(void)0;", WALK),
     ("mm/vm_clone.c", "        cursor_note_flush(c, from, from + count * PAGE_SIZE);", "        (void)0;", WALK),
     ("mm/vm_clone.c", "        cursor_note_flush(k->c, va, va + n * PT_SIZE(1));", "        (void)0;", HUGE),

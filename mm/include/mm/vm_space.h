@@ -73,7 +73,11 @@ void vm_cursor_residence(struct vm_cursor *c, uint8_t *vec);
 // but out of reach. Takes over one reference of `page` on success. What was mapped there is
 // replaced (break before make) and its reference dropped at close. 0 or -ENOMEM.
 int vm_cursor_map(struct vm_cursor *c, struct page *page, unsigned int prot, bool cow);
-// The same for a physical address that isn't ours to count (device memory, vDSO).
+// Map those of pages[nr] that are there (not NULL) where nothing is yet, from pos on in a leaf
+// table that the cursor has used already; each PTE takes a reference. Advances.
+void vm_cursor_map_absent(struct vm_cursor *c, struct page *const *pages, unsigned int nr,
+                          unsigned int prot, bool cow);
+// As vm_cursor_map(), for a physical address that isn't ours to count (device memory, vDSO).
 int vm_cursor_map_device(struct vm_cursor *c, paddr_t pa, unsigned int prot, bool cow);
 // Give the space tables of its own wherever [pos, pos + size) needs them, so that what follows
 // can't fail: at the edges for vm_cursor_unmap(), everywhere for vm_cursor_protect() (which leaves

@@ -121,6 +121,10 @@ static void random_operations(void **state)
             break;
         default:
             assert_ptr_equal(radix_get(&o, index) != NULL, taken);
+            struct page *some[50];
+            radix_get_some(&o, index, 50, some);
+            for (uint64_t k = 0; k < 50 && index + k >= index; k++)
+                assert_ptr_equal(some[k], radix_get(&o, index + k));
             if (model[i].present)
                 assert_ptr_equal(radix_get(&o, model[i].index), &pages[i]);
         }
