@@ -30,7 +30,8 @@ struct snapshot {
     gid_t groups[CRED_GROUPS_MAX];
     uint64_t cap_inheritable, cap_permitted, cap_effective;
     bool no_new_privs;
-    uint64_t total_pages, resident_pages, data_pages, stack_pages, locked_pages;
+    uint64_t total_pages, peak_pages, table_pages, resident_pages, data_pages, stack_pages,
+        locked_pages;
     vaddr_t code_start, code_end, data_start, data_end, brk_start, stack_top;
     vaddr_t arg_start, arg_end, env_start, env_end;
 };
@@ -118,6 +119,8 @@ static void collect_memory(struct snapshot *s, struct process *p)
         return;
     rwlock_read_lock(&m->lock);
     s->total_pages = m->total_pages;
+    s->peak_pages = m->peak_pages;
+    s->table_pages = m->space.nr_tables;
     s->resident_pages = m->space.nr_resident;
     s->data_pages = m->data_pages;
     s->stack_pages = m->stack_pages;
@@ -248,6 +251,7 @@ static void show_memory(struct text *t, const struct snapshot *s)
 {
     if (s->total_pages == 0)
         return;
+    text_printf(t, "VmPeak:\t%8lu kB\n", PROC_PAGES_TO_KIB(s->peak_pages));
     text_printf(t, "VmSize:\t%8lu kB\n", PROC_PAGES_TO_KIB(s->total_pages));
     text_printf(t, "VmLck:\t%8lu kB\n", PROC_PAGES_TO_KIB(s->locked_pages));
     text_printf(t, "VmHWM:\t%8lu kB\n",
@@ -256,6 +260,8 @@ static void show_memory(struct text *t, const struct snapshot *s)
     text_printf(t, "VmData:\t%8lu kB\n", PROC_PAGES_TO_KIB(s->data_pages));
     text_printf(t, "VmStk:\t%8lu kB\n", PROC_PAGES_TO_KIB(s->stack_pages));
     text_printf(t, "VmExe:\t%8lu kB\n", (s->code_end - s->code_start) / 1024);
+    text_printf(t, "VmPTE:\t%8lu kB\n", PROC_PAGES_TO_KIB(s->table_pages));
+    text_printf(t, "VmSwap:\t%8lu kB\n", 0UL);
 }
 
 int proc_show_status(struct text *t, uint64_t key)

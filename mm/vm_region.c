@@ -79,14 +79,24 @@ static void region_update_gap(struct vm_region *r)
         return;
     const struct vm_region *prev = vm_region_prev(r);
     vaddr_t below = prev ? prev->end : USER_BASE, floor = region_floor(r);
-    r->gap = floor > below ? floor - below : 0;
-    rb_propagate(&r->node, region_augment);
+    vaddr_t gap = floor > below ? floor - below : 0;
+    if (gap == r->gap)
+        return;
+    r->gap = gap;
+    // As far up as it matters, which is seldom far.
+    for (struct rb_node *n = &r->node; n; n = n->parent) {
+        vaddr_t before = rb_entry(n, struct vm_region, node)->gap_max;
+        region_augment(n);
+        if (rb_entry(n, struct vm_region, node)->gap_max == before)
+            return;
+    }
 }
 
 static void region_account(const struct vm_region *r, unsigned int flags, int64_t pages)
 {
     struct vm_map *m = r->map;
     m->total_pages += (uint64_t)pages;
+    m->peak_pages = MAX(m->peak_pages, m->total_pages);
     if (flags & VM_GROWSDOWN)
         m->stack_pages += (uint64_t)pages;
     else if ((flags & (VM_WRITE | VM_SHARED)) == VM_WRITE)

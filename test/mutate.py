@@ -15,7 +15,7 @@ import sys
 
 TREE = "build/mutant"
 TLB, CURSOR, HUGE, WALK = "arch/tlb_test", "space/cursor_test", "mm/random_huge_test", "mm/random_test"
-PAGES = "mm/page_test"
+PAGES, MAP = "mm/page_test", "mm/vm_map_test"
 # (file, text that stands there once, what takes its place, test that must notice)
 MUTATIONS = (
     # Switch-in against invalidate.
@@ -70,6 +70,7 @@ MUTATIONS = (
     ("mm/vm_huge.c", "shared = (pte | PTE_COW) & ~PTE_W;", "shared = pte;", HUGE),
     ("mm/vm_huge.c", "            page_hold(&block[p]);", "            (void)p;", HUGE),
     ("mm/vm_huge.c", "(block->order == HUGE_ORDER ? 1 : PT_ENTRIES); p++)", "1; p++)", HUGE),
+    ("mm/vm_region.c", "if (rb_entry(n, struct vm_region, node)->gap_max == before)", "if (before || true)", MAP),
     ("mm/page.c", "    page_clear(phys_to_virt(page_address(p)));\n    p->refs = 0;", "    p->refs = 0;", PAGES),
     ("mm/vm_unmap.c", "cursor_note_flush(c, va, va + PT_SIZE(1));", "(void)0;", HUGE),
 )

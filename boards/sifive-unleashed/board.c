@@ -7,7 +7,7 @@ static const struct board sifive_unleashed = {
     .name = "sifive-unleashed",
     .compatible = "sifive,hifive-unleashed-a00",
     .nr_processes_max = 32768,
-    .tlb_flush_pages = 64,
+    .tlb_flush_pages = TLB_FLUSH_PAGES,
     .nr_ipc_ids_max = 32768,
     .msg_bytes_max = 1 << 20,
 };

@@ -3,7 +3,7 @@ dts          :=
 cpu_flags    :=
 drivers      := plic serial uart_sifive spi_sifive mmc_spi sd_card
 modules      := mm sync fs ipc core
-limits       := FUTEX_BUCKETS=2048
+limits       := FUTEX_BUCKETS=2048 TLB_FLUSH_PAGES=64
 firmware     := u-boot-sifive
 image_parts  := spl:34:5B193300-FC78-40CD-8002-E86C45580B47:sifive_unleashed/u-boot-spl.bin uboot:2082:2E54B353-1271-4842-806F-E436D6AF6985:sifive_unleashed/u-boot.itb
 image_boot   := 10274

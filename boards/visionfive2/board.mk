@@ -1,7 +1,7 @@
 # StarFive VisionFive 2 (JH7110). Its device tree comes from U-Boot; for the twin, from Debian's kernel package.
 drivers      := plic serial uart_ns16550 clk jh7110_crg dw_mshc sd_card i2c_pmic watchdog jh7110_wdt
 modules      := mm sync fs ipc core
-limits       := FUTEX_BUCKETS=2048
+limits       := FUTEX_BUCKETS=2048 TLB_FLUSH_PAGES=64
 firmware     := u-boot-starfive
 image_parts  := spl:4096:2E54B353-1271-4842-806F-E436D6AF6985:starfive_visionfive2/u-boot-spl.bin.normal.out uboot:8192:BC13C2FF-59E6-4262-A352-B275FD6F7172:starfive_visionfive2/u-boot.itb
 image_boot   := 16384

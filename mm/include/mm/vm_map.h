@@ -74,7 +74,7 @@ struct vm_map {
     unsigned int mdwe;       // PR_MDWE_* of prctl(2); atomic
     unsigned int lock_flags; // VM_LOCKED, VM_LOCKONFAULT: of new regions, by mlockall(MCL_FUTURE)
     uint64_t brk_random;     // bytes between the end of the program and its heap
-    uint64_t nr_regions, total_pages, data_pages, stack_pages, locked_pages;
+    uint64_t nr_regions, total_pages, peak_pages, data_pages, stack_pages, locked_pages;
     struct vm_limits limits;
     pid_t owner; // for whom regions come and go: told to objects that count. Set by core
     void *exe;   // of the program, with exe_ops
