@@ -78,7 +78,7 @@ test:
 
 test-full:
 	@flash/setup.sh clang run uboot image debug test fuzz
-	@$(MAKE) unit fuzz-short machine $(image) $(test_files)
+	@$(MAKE) unit fuzz-short mutate machine $(image) $(test_files)
 	@$(pytest) $(PYTEST)
 
 # What goes into QEMU has QEMU's style and licence.
