@@ -83,8 +83,9 @@ struct maps_context {
 // At least `width` hexadecimal digits. Where they end.
 static char *put_hex(char *to, uint64_t value, unsigned int width)
 {
-    unsigned int digits = value ? (67 - (unsigned int)__builtin_clzl(value)) / 4 : 1;
-    digits = MAX(digits, width);
+    unsigned int digits = width;
+    while (digits < 16 && value >> (4 * digits) != 0)
+        digits++;
     for (unsigned int i = digits; i > 0; i--, value >>= 4)
         to[i - 1] = "0123456789abcdef"[value & 15];
     return to + digits;
@@ -131,28 +132,23 @@ static int show_region(void *ctx, const struct vm_region *r)
     const struct maps_context *c = ctx;
     dev_t dev = 0;
     ino_t ino = 0;
-    char *name = c->line + NAME_COLUMN;
+    char *path = c->line + LINE_SIZE - NAME_SIZE;
+    const char *name = r->name;
 
-    // The path goes where it will stand, unless what comes before is longer than usual.
-    if (r->file)
-        r->file_ops->describe(r->file, name, NAME_SIZE, &dev, &ino);
-    else if (r->name)
-        strlcpy(name, r->name, NAME_SIZE);
-    else
-        *name = '\0';
-    char head[112], *end = put_region(head, r, dev, ino);
-    size_t length = (size_t)(end - head), name_length = strlen(name);
-    if (name_length > 0) {
-        if (length > NAME_COLUMN)
-            memmove(c->line + length, name, name_length);
-        else
-            memset(c->line + length, ' ', NAME_COLUMN - length);
-        name_length += MAX(length, (size_t)NAME_COLUMN) - length;
+    if (r->file) {
+        r->file_ops->describe(r->file, path, NAME_SIZE, &dev, &ino);
+        name = path;
     }
-    memcpy(c->line, head, length);
-    length += name_length;
-    c->line[length++] = '\n';
-    text_append(c->text, c->line, length);
+    char *end = put_region(c->line, r, dev, ino);
+    if (name) {
+        for (; end < c->line + NAME_COLUMN; end++)
+            *end = ' ';
+        size_t length = strlen(name);
+        memmove(end, name, length);
+        end += length;
+    }
+    *end++ = '\n';
+    text_append(c->text, c->line, (size_t)(end - c->line));
     return c->text->failed ? -ENOMEM : 0;
 }
 

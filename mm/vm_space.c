@@ -328,6 +328,15 @@ bool vm_cursor_find(struct vm_cursor *c)
     return false;
 }
 
+// leaf_is_counted() without a branch.
+static void leaf_residence(const pte_t *entry, uint8_t *vec, size_t nr)
+{
+    for (uint8_t *end = vec + nr; vec < end; vec++, entry++) {
+        pte_t pte = atomic_load(entry);
+        *vec = (uint8_t)((pte != 0) & (~pte / PTE_SOFT));
+    }
+}
+
 void vm_cursor_residence(struct vm_cursor *c, uint8_t *vec)
 {
     while (c->pos < c->end) {
@@ -335,10 +344,10 @@ void vm_cursor_residence(struct vm_cursor *c, uint8_t *vec)
         const pte_t *level1 = cursor_level1(c, c->pos), *leaf = cursor_peek_leaf(c, level1, &huge);
         vaddr_t next = c->level == 0 ? c->end : cursor_next_span(level1, c->pos, c->end);
         size_t nr = (next - c->pos) >> PAGE_SHIFT;
-        if (!leaf)
+        if (leaf)
+            leaf_residence(&leaf[pt_index(c->pos, 0)], vec, nr);
+        else
             memset(vec, huge, nr);
-        for (size_t i = 0, first = pt_index(c->pos, 0); leaf && i < nr; i++)
-            vec[i] = leaf_is_counted(atomic_load(&leaf[first + i]));
         vec += nr;
         c->pos = next;
     }
