@@ -7,6 +7,8 @@
 // differs; and as all of the kernel's changes are made under futex_pi's lock, word and waiters
 // agree there.
 //
+// The model of all this is test/model/futex_pi.pml.
+//
 // An owner who unlocks writes the next one's TID and hands over: nobody overtakes. One who died
 // can't; then the first in line takes the lock over himself (pi_adopt), in his own address space.
 #include "futex_priv.h"
@@ -48,7 +50,7 @@ static int pi_get_owner(const struct futex_waiter *w, vaddr_t addr, uint32_t see
         return changed == -EAGAIN ? PI_AGAIN : changed != 0 ? changed : err;
     }
     *owner = leader->owner;
-    if (*owner && (seen & FUTEX_TID_MASK) != (uint32_t)port_thread_tid(*owner)) {
+    if (*owner && !pi_is_owner_in_word(*owner, seen)) {
         int changed = futex_check_word(addr, seen);
         return changed == -EAGAIN ? PI_AGAIN : changed != 0 ? changed : -EINVAL;
     }

@@ -5,7 +5,7 @@
 // either its own thread takes it out, or a waker does, under the bucket's lock, and sets `bucket`
 // to NULL. A waker then owes it `woken`, his last access (release), and its thread waits for that
 // before it returns. So a wake is never eaten: who was taken returns as woken, whatever else
-// happened.
+// happened. The model of it is test/model/futex.pml.
 //
 // Order: in a bucket there is one ring of waiters for each key, sorted by priority and then by
 // age. Its first waiter leads it and stands for it in the bucket's tree of keys. So waking one of
@@ -91,6 +91,9 @@ static inline struct futex_waiter *pi_leader(const struct futex_key *key)
 // Is `owner`, found by the TID in a lock's word, one to wait for? 0, -ESRCH, -EPERM, -EBUSY (it is
 // exiting: pi_await_exit()). NULL: there is none. Under the lock of futex_pi.
 int pi_check_owner(struct thread *owner);
+// Is `owner`, of the ring, who the lock's word says? Once his robust list was walked it says nobody,
+// and pi_thread_end_exit() has yet to tell the ring (test/model/futex_pi.pml).
+bool pi_is_owner_in_word(struct thread *owner, uint32_t word);
 // Until it has given up its locks; or -EINTR.
 int pi_await_exit(struct thread *owner);
 // The owner that a word names, with a reference, or NULL.

@@ -52,7 +52,7 @@ static int requeue_pi_owner(const struct requeue_pi *r, struct futex_waiter *fir
         return -EDEADLK;
     if (leader) {
         *owner = leader->owner;
-        if (*owner && (r->seen & FUTEX_TID_MASK) != (uint32_t)port_thread_tid(*owner))
+        if (*owner && !pi_is_owner_in_word(*owner, r->seen))
             return -EINVAL;
     } else if ((r->seen & FUTEX_TID_MASK) == 0) {
         bool more = list_is_linked(&first->peers) && r->nr_requeue > 0;

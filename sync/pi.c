@@ -184,6 +184,14 @@ int pi_check_owner(struct thread *owner)
     return -ESRCH;
 }
 
+bool pi_is_owner_in_word(struct thread *owner, uint32_t word)
+{
+    spin_assert_held(&futex_pi.lock);
+    uint32_t tid = word & FUTEX_TID_MASK;
+    return tid == (uint32_t)port_thread_tid(owner) ||
+           (tid == 0 && port_thread_pi(owner)->state == PI_EXITING);
+}
+
 static bool pi_is_exiting(struct thread *t)
 {
     spin_lock(&futex_pi.lock);

@@ -370,6 +370,35 @@ static void an_exiting_owner_is_waited_for(void **state)
     }
 }
 
+// Its robust list is walked, so the word names nobody, and who waits isn't told yet: whoever comes
+// just then waits, too (it is no error of theirs).
+static void *owner_exits_slowly(void *arg)
+{
+    uintptr_t id = (uintptr_t)arg;
+    if (id == 0) {
+        assert_int_equal(lock(&words[0]), 0);
+        next_step();
+        await_waits(1);
+        pi_thread_begin_exit();
+        atomic_store(&words[0], FUTEX_WAITERS | FUTEX_OWNER_DIED);
+        next_step();
+        await_waits(2);
+        pi_thread_end_exit(PI_DEAD);
+        return NULL;
+    }
+    await_step((uint32_t)id);
+    assert_int_equal(lock_until(&words[0], never), 0);
+    assert_int_equal(atomic_load(&words[0]) & FUTEX_TID_MASK, tid_self());
+    assert_int_equal(unlock(&words[0]), 0);
+    return NULL;
+}
+
+static void who_comes_while_an_owner_exits_waits(void **state)
+{
+    host_run_threads(3, owner_exits_slowly);
+    assert_int_equal(words[0], 0);
+}
+
 // Three locks taken in every order and any combination, with timeouts, interruptions, changes of
 // priority; owners that end with a lock held. Every section is exclusive, nobody stays boosted
 // (host_run_threads), and every lock is free in the end.
@@ -454,6 +483,7 @@ int main(void)
         cmocka_unit_test_setup(who_can_t_take_over_makes_way, setup),
         cmocka_unit_test_setup(only_the_owner_unlocks, setup),
         cmocka_unit_test_setup(an_exiting_owner_is_waited_for, setup),
+        cmocka_unit_test_setup(who_comes_while_an_owner_exits_waits, setup),
         cmocka_unit_test_setup(a_storm_leaves_every_lock_in_order, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
