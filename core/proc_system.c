@@ -219,6 +219,7 @@ static int show_futex(struct text *t, uint64_t key)
         uint64_t count;
     } rows[] = {{"waits", s.waits},
                 {"wakes", s.wakes},
+                {"gave_up", s.gave_up},
                 {"requeues", s.requeues},
                 {"collisions", s.collisions},
                 {"pi_boosts", s.pi_boosts}};

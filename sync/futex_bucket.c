@@ -17,7 +17,7 @@ static void futex_bucket_init(struct futex_bucket *b)
     spin_init(&b->lock);
     b->keys.node = NULL;
     b->nr_pi = 0;
-    b->waits = b->wakes = b->requeues = b->collisions = 0;
+    b->waits = b->wakes = b->gave_up = b->requeues = b->collisions = 0;
 }
 
 void futex_init(void)
@@ -182,6 +182,7 @@ void futex_stats(struct futex_stats *stats)
         futex_lock_one(b);
         stats->waits += b->waits;
         stats->wakes += b->wakes;
+        stats->gave_up += b->gave_up;
         stats->requeues += b->requeues;
         stats->collisions += b->collisions;
         spin_unlock(&b->lock);
@@ -189,6 +190,7 @@ void futex_stats(struct futex_stats *stats)
     spin_lock(&futex_pi.lock);
     stats->waits += futex_pi.waits;
     stats->wakes += futex_pi.wakes;
+    stats->gave_up += futex_pi.gave_up;
     stats->requeues += futex_pi.requeues;
     stats->pi_boosts = pi_nr_boosts;
     spin_unlock(&futex_pi.lock);

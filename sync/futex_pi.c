@@ -78,6 +78,7 @@ static int pi_lock_once(struct futex_waiter *w, vaddr_t addr, uint32_t seen, str
         return err;
     if (w->key.held)
         w->key.ops->get(w->key.owner);
+    futex_pi.waits++;
     pi_enqueue(w, owner);
     if (owner)
         pi_refresh(owner);
@@ -152,6 +153,7 @@ static int pi_look_queued(struct futex_waiter *w, vaddr_t addr, int err)
         return pi_adopt(w, addr);
     if (err == 0)
         return PI_WAIT;
+    futex_pi.gave_up++;
     struct thread *owner = pi_dequeue(w);
     if (owner)
         pi_refresh(owner);

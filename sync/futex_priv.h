@@ -24,7 +24,7 @@ struct futex_bucket {
     struct spinlock lock; // guards the rest
     struct rb_root keys;  // leaders
     uint32_t nr_pi;       // waiters for locks whose words hash to here; atomic, under futex_pi's
-    uint64_t waits, wakes, requeues, collisions;
+    uint64_t waits, wakes, gave_up, requeues, collisions;
 };
 
 // Every waiter for a lock is here, whatever its word hashes to: chains of owners cross buckets, and

@@ -76,6 +76,7 @@ bool futex_leave_bucket(struct futex_waiter *w, struct futex_bucket *b)
     bool here = atomic_load(&w->bucket) == b;
     if (likely(here)) {
         futex_ring_remove(b, w);
+        b->gave_up++;
         atomic_store(&w->bucket, (struct futex_bucket *)NULL);
     }
     spin_unlock(&b->lock);

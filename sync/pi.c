@@ -85,7 +85,6 @@ void pi_enqueue(struct futex_waiter *w, struct thread *owner)
 {
     spin_assert_held(&futex_pi.lock);
     atomic_add_fetch(&futex_bucket_of(&w->key)->nr_pi, 1);
-    futex_pi.waits++;
     w->priority = pi_priority(w->thread);
     port_thread_pi(w->thread)->blocked_on = w;
     pi_insert(w, owner);
@@ -108,10 +107,9 @@ void pi_hand_over(struct futex_waiter *next, struct list_node *wake)
     struct futex_waiter *rest = pi_leader(&next->key);
     if (rest)
         pi_set_owner(rest, to);
-    if (wake) {
-        futex_pi.wakes++;
+    futex_pi.wakes++;
+    if (wake)
         list_add_tail(wake, &next->peers);
-    }
     if (from)
         pi_refresh(from);
     pi_refresh(to);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """mutate.py [--texts] [WORD...]: break the code on purpose and see that its host test fails.
 
-Each mutation leaves out one fence, lock, check or count of the address-space core; the test named
+Each mutation leaves out one fence, lock, check or count of the address-space core or the futexes; the test named
 with it must fail (or hang) on the broken copy under build/mutant. WORDs choose mutations by any part
 of file, text or test. Ends with 1 if a broken kernel passes, or a text to break isn't there once;
 --texts looks at no more than that.
@@ -16,6 +16,7 @@ import sys
 TREE = "build/mutant"
 TLB, CURSOR, HUGE, WALK = "arch/tlb_test", "space/cursor_test", "mm/random_huge_test", "mm/random_test"
 PAGES, MAP = "mm/page_test", "mm/vm_map_test"
+BUCKET, FUTEX, PI, PI_REQUEUE = "sync/futex_bucket_test", "sync/futex_test", "sync/pi_test", "sync/pi_requeue_test"
 # (file, text that stands there once, what takes its place, test that must notice)
 MUTATIONS = (
     # Switch-in against invalidate.
@@ -73,6 +74,56 @@ MUTATIONS = (
     ("mm/vm_region.c", "if (rb_entry(n, struct vm_region, node)->gap_max == before)", "if (before || true)", MAP),
     ("mm/page.c", "    page_clear(phys_to_virt(page_address(p)));\n    p->refs = 0;", "    p->refs = 0;", PAGES),
     ("mm/vm_unmap.c", "cursor_note_flush(c, va, va + PT_SIZE(1));", "(void)0;", HUGE),
+    # Futexes: wait against wake against requeue.
+    ("sync/futex_bucket.c", "atomic_store_release(&w->woken,", "atomic_store(&w->woken,", PI),
+    ("sync/futex_bucket.c", "port_thread_get(t); // for", "// for", FUTEX),
+    ("sync/futex_bucket.c", "pos->priority >= w->priority", "pos->priority > w->priority", BUCKET),
+    ("sync/futex_bucket.c", "->priority < w->priority))", "->priority <= w->priority))", BUCKET),
+    ("sync/futex_bucket.c", "if (a > b)", "if (false)", FUTEX),
+    ("sync/futex_bucket.c", "futex_key_put(&w->key); // not", "// not", FUTEX),
+    ("sync/futex_bucket.c", "b->wakes++;", "", FUTEX),
+    ("sync/futex_bucket.c", "b->collisions++;", "", BUCKET),
+    ("sync/futex_wait.c", "bool here = atomic_load(&w->bucket) == b;", "bool here = true;", FUTEX),
+    ("sync/futex_wait.c", "futex_await_woken(w);\n    return false", "return false", FUTEX),
+    ("sync/futex_wait.c", "if (!futex_leave(&w))\n                err = 0;", "futex_leave(&w);", FUTEX),
+    ("sync/futex_wait.c", "if (key->held)\n        key->ops->get(key->owner);", "", FUTEX),
+    ("sync/futex_wait.c", "w->priority = port_thread_rt_priority(w->thread)", "w->priority = 0", FUTEX),
+    ("sync/futex.c", "(w->bitset & bitset) == 0", "false", FUTEX),
+    ("sync/futex.c", "more = w != last", "more = w || last", FUTEX),
+    ("sync/futex.c", "(int32_t)(bits << 20) >> 20", "(int32_t)bits", FUTEX),
+    ("sync/futex.c", "value >= arg", "value > arg", FUTEX),
+    ("sync/futex_requeue.c", "done < nr_wake", "done <= nr_wake", FUTEX),
+    ("sync/futex_requeue.c", "atomic_store(&w->bucket, to)", "(void)to", FUTEX),
+    ("sync/futex_requeue.c", "to->requeues++;", "", FUTEX),
+    ("sync/futex_wait.c", "b->gave_up++;", "", FUTEX),
+    # Locks with priority inheritance.
+    ("sync/pi.c", "if (boost == pi->boost)\n        return;", "if (boost <= pi->boost)\n        return;", PI),
+    ("sync/pi.c", "if (!w || w->priority == priority)\n            return;", "return;", PI),
+    ("sync/pi.c", "pi_nr_boosts++;", "", PI),
+    ("sync/pi.c", "pi_set_owner(next, owner);", "(void)next;", PI),
+    ("sync/pi.c", "if (rest)\n        pi_set_owner(rest, to);", "(void)rest;", PI),
+    ("sync/pi.c", "if (from)\n        pi_refresh(from);", "(void)from;", PI),
+    ("sync/pi.c", "pi_refresh(to);", "", PI),
+    ("sync/pi.c", "if (before) {", "if (false) {", PI),
+    ("sync/pi.c", "owner == t || ", "", PI),
+    ("sync/pi.c", "port_unpark(leader->thread);", "", PI),
+    ("sync/pi.c", "if (!owner)\n            port_unpark(next->thread);", "", PI),
+    ("sync/pi.c", "wait_queue_wake_all(&pi_exits);", "", PI),
+    ("sync/pi.c", "(tid == 0 && port_thread_pi(owner)->state == PI_EXITING)", "false", PI),
+    ("sync/futex_pi.c", "tid | (seen & FUTEX_OWNER_DIED)", "tid", PI),
+    ("sync/futex_pi.c", "err = pi_write(addr, seen, seen | FUTEX_WAITERS);", "err = 0;", PI),
+    ("sync/futex_pi.c", "tid | FUTEX_OWNER_DIED |", "tid |", PI),
+    ("sync/futex_pi.c", "(list_is_linked(&next->peers) ? FUTEX_WAITERS : 0)", "0", PI),
+    ("sync/futex_pi.c", "if (next->owner != port_thread_self())\n        return -EINVAL;", "", PI),
+    ("sync/futex_pi.c", "futex_leave_bucket(w, b) ? err : PI_AGAIN", "(futex_leave_bucket(w, b), err)", PI_REQUEUE),
+    ("sync/futex_pi.c", "struct thread *owner = pi_dequeue(w);\n    if (owner)\n        pi_refresh(owner);",
+     "pi_dequeue(w);", PI),
+    ("sync/futex_requeue_pi.c", "done - 1 < r->nr_requeue", "done < r->nr_requeue", PI_REQUEUE),
+    ("sync/futex_requeue_pi.c", "(more ? FUTEX_WAITERS : 0)", "(more && 0)", PI_REQUEUE),
+    ("sync/futex_requeue_pi.c", "if (pi_would_deadlock(w->thread, owner))\n        return -EDEADLK;", "",
+     PI_REQUEUE),
+    ("sync/futex_requeue_pi.c", "if (owner)\n        pi_refresh(owner);", "", PI_REQUEUE),
+    ("sync/futex_requeue_pi.c", "if (changed != 0)", "if (false)", PI_REQUEUE),
 )
 
 

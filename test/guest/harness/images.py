@@ -175,6 +175,53 @@ def ipc_initrd():
     return stored(archive.bytes(), "ipc")
 
 
+PTHREAD_PROGRAMS = ("pthread", "pthread_mutex", "pthread_sync")
+
+
+def musl():
+    """Compiler words before and after a source for Debian's musl, whose debug information crashes our linker."""
+    include = fetched("deb:musl-dev") + "/usr/include/riscv64-linux-musl"
+    library = fetched("deb:musl-dev") + "/usr/lib/riscv64-linux-musl"
+    out = os.path.join(OUT, "musl")
+    os.makedirs(out, exist_ok=True)
+    for name in ("crt1.o", "crti.o", "crtn.o", "libc.a"):
+        command(["riscv64-linux-gnu-objcopy", "-g", f"{library}/{name}", f"{out}/{name}"])
+    compiler = command(["riscv64-linux-gnu-gcc", "-print-file-name=include"]).strip()
+    return (["-nostdinc", "-isystem", include, "-isystem", os.path.join(TOP, "build/external/uapi"),
+             "-isystem", compiler, "-nostdlib", f"{out}/crt1.o", f"{out}/crti.o"], out)
+
+
+@functools.lru_cache(None)
+def pthread_initrd():
+    """The programs of threads, for glibc and musl, static (/test/NAME.LIBC-static) and dynamic."""
+    archive = base_archive()
+    out = os.path.join(OUT, "pthread")
+    os.makedirs(out, exist_ok=True)
+    words, musl_out = musl()
+    libc_so = fetched("deb:musl") + "/usr/lib/riscv64-linux-musl/libc.so"
+    flavours = {
+        "glibc-static": (["-static"], []),
+        "glibc-dynamic": ([], []),
+        "musl-static": (["-static"] + words, ["-Wl,--start-group", f"{musl_out}/libc.a", "-lgcc", "-Wl,--end-group",
+                                              f"{musl_out}/crtn.o"]),
+        "musl-dynamic": (words + ["-Wl,--dynamic-linker=/lib/ld-musl-riscv64.so.1"],
+                         [libc_so, "-lgcc", f"{musl_out}/crtn.o"]),
+    }
+    for name in PTHREAD_PROGRAMS:
+        for flavour, (before, after) in flavours.items():
+            path = os.path.join(out, f"{name}.{flavour}")
+            command(["riscv64-linux-gnu-gcc", "-std=gnu11", "-O2", "-pthread", "-fno-pie", "-no-pie", "-w"] + before +
+                    [os.path.join(GUEST, "programs", name + ".c")] + after + ["-o", path])
+            command(["riscv64-linux-gnu-strip", path])
+            archive.add_file(path, f"test/{name}.{flavour}")
+    archive.add("lib", stat.S_IFLNK | 0o777, b"usr/lib")
+    add_program(archive, fetched("tree:bash") + "/", "usr/lib/riscv64-linux-gnu/libgcc_s.so.1")
+    archive.add("usr/lib/ld-linux-riscv64-lp64d.so.1", stat.S_IFLNK | 0o777,
+                b"riscv64-linux-gnu/ld-linux-riscv64-lp64d.so.1")
+    archive.add_file(libc_so, "usr/lib/ld-musl-riscv64.so.1")
+    return stored(archive.bytes(), "pthread")
+
+
 @functools.lru_cache(None)
 def bare():
     """The bare-metal test of TLB and instruction cache (bare/)."""

@@ -66,6 +66,7 @@ static void errors_are_linux_s(void **state)
 // Thread 0 wakes one and requeues the rest, then finds them all at the other word, bitsets
 // honoured. The keys are shared ones: each queued waiter holds the owner.
 static uint32_t waiting;
+static uint64_t nr_moved;
 
 static void *requeue_rounds(void *arg)
 {
@@ -84,6 +85,10 @@ static void *requeue_rounds(void *arg)
         done += futex_requeue(&a, &b, done == 0, THREADS, (vaddr_t)&words[0], &expected);
     assert_int_equal(done, THREADS - 1);
     assert_true(atomic_load(&key_refs) >= THREADS - 2);
+    struct futex_stats stats;
+    futex_stats(&stats);
+    nr_moved += THREADS - 2;
+    assert_int_equal(stats.requeues, nr_moved);
     assert_int_equal(futex_wake(&a, THREADS, ~0U), 0);
     int left = THREADS - 2;
     for (unsigned int bit = 1; bit < THREADS; bit++) {
@@ -98,6 +103,7 @@ static void *requeue_rounds(void *arg)
 static void requeue_moves_waiters(void **state)
 {
     host_fault_one_in(3);
+    nr_moved = 0;
     for (int i = 0; i < 50; i++) {
         waiting = 0;
         host_run_threads(THREADS, requeue_rounds);

@@ -145,7 +145,7 @@ static void *requeue_inherits(void *arg)
         assert_int_equal(unlock(&words[2]), 0);
     } else if (id == 2) { // moves him while the owner waits
         await_step(2);
-        await_waits(4); // two for the move, one to be moved again, the owner's
+        await_waits(3); // one was moved, one is to be, the owner's
         assert_int_equal(requeue_pi(1, 0), -EDEADLK);
     } else {
         assert_int_equal(lock(&words[1]), 0);
@@ -155,7 +155,7 @@ static void *requeue_inherits(void *arg)
         assert_int_equal(unlock(&words[1]), 0);
         assert_int_equal(host_boost_of(port_thread_self()), 0);
         await_step(1);
-        await_waits(3);
+        await_waits(2);
         assert_int_equal(lock(&words[1]), 0);
         next_step();
         assert_int_equal(lock(&words[2]), 0);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sync/futex.h>
 #include <sync/pi.h>
 #include <time.h>
 #include <unistd.h>
@@ -273,5 +274,10 @@ void host_run_threads(unsigned int nr, void *(*entry)(void *))
                list_is_empty(&threads[i].pi.owned));
         pthread_cond_destroy(&threads[i].wake);
     }
+    struct futex_stats stats;
+    self = &threads[0]; // locks want somebody
+    futex_stats(&stats);
+    self = NULL;
+    ASSERT(stats.waits == stats.wakes + stats.gave_up);
     alarm(0);
 }
