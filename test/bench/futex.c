@@ -219,6 +219,116 @@ static void loop_barrier(long n)
     bench_stop();
 }
 
+// Two threads by turns, each asleep while the other has it.
+static uint32_t turns[2];
+
+static void pass_turn(long mine)
+{
+    while (__atomic_load_n(&turns[mine], __ATOMIC_ACQUIRE) == 0)
+        futex(&turns[mine], FUTEX_WAIT, 0, NULL, NULL, 0);
+    turns[mine] = 0;
+    __atomic_store_n(&turns[!mine], 1, __ATOMIC_RELEASE);
+    MUST(futex(&turns[!mine], FUTEX_WAKE, 1, NULL, NULL, 0));
+}
+
+static void *pass_turns(void *arg)
+{
+    for (;;)
+        pass_turn(1);
+    return NULL;
+}
+
+static void make_ping_pong(void)
+{
+    pthread_t thread;
+    turns[0] = 1;
+    MUST0(pthread_create(&thread, NULL, pass_turns, NULL));
+}
+
+static void loop_ping_pong(long n)
+{
+    bench_start();
+    for (long i = 0; i < n; i++)
+        pass_turn(0);
+    bench_stop();
+}
+
+// The other thread waits for eight words at once; it is woken by each of them in turn.
+#define VECTOR 8
+static uint32_t vector[VECTOR];
+
+static void *answer_vector(void *arg)
+{
+    struct futex_waitv list[VECTOR];
+    for (int i = 0; i < VECTOR; i++)
+        list[i] =
+            (struct futex_waitv){.uaddr = (uintptr_t)&vector[i], .flags = 2 | FUTEX_PRIVATE_FLAG};
+    for (;;) {
+        for (int i = 0; i < VECTOR; i++)
+            if (__atomic_exchange_n(&vector[i], 0, __ATOMIC_ACQUIRE)) {
+                __atomic_store_n(&turns[0], 1, __ATOMIC_RELEASE);
+                MUST(futex(&turns[0], FUTEX_WAKE, 1, NULL, NULL, 0));
+            }
+        syscall(SYS_futex_waitv, list, VECTOR, 0, NULL, CLOCK_MONOTONIC);
+    }
+    return NULL;
+}
+
+static void make_vector(void)
+{
+    pthread_t thread;
+    MUST0(pthread_create(&thread, NULL, answer_vector, NULL));
+}
+
+static void loop_vector(long n)
+{
+    bench_start();
+    for (long i = 0; i < n; i++) {
+        __atomic_store_n(&vector[i % VECTOR], 1, __ATOMIC_RELEASE);
+        MUST(futex(&vector[i % VECTOR], FUTEX_WAKE, 1, NULL, NULL, 0));
+        while (__atomic_load_n(&turns[0], __ATOMIC_ACQUIRE) == 0)
+            futex(&turns[0], FUTEX_WAIT, 0, NULL, NULL, 0);
+        turns[0] = 0;
+    }
+    bench_stop();
+}
+
+// One operation moves 100 waiters from one word to the other.
+#define MANY 100
+
+static void *sleep_on_word(void *arg)
+{
+    __atomic_fetch_add(&asleep, 1, __ATOMIC_RELEASE);
+    for (;;)
+        futex(&word, FUTEX_WAIT, 0, NULL, NULL, 0);
+    return NULL;
+}
+
+static void make_many(void)
+{
+    for (int i = 0; i < MANY; i++) {
+        pthread_t thread;
+        MUST0(pthread_create(&thread, NULL, sleep_on_word, NULL));
+    }
+    while (__atomic_load_n(&asleep, __ATOMIC_ACQUIRE) != MANY)
+        sched_yield();
+    for (int i = 0; i < 3 * MANY; i++) // all of them sleep
+        sched_yield();
+}
+
+static void loop_requeue_many(long n)
+{
+    bench_start();
+    for (long i = 0; i < n; i++) {
+        uint32_t *from = i % 2 ? &second : &word, *to = i % 2 ? &word : &second;
+        if (futex(from, FUTEX_CMP_REQUEUE, 0, (void *)MANY, to, 0) != MANY)
+            bench_fail("FUTEX_CMP_REQUEUE");
+    }
+    bench_stop();
+    if (n % 2)
+        MUST(futex(&second, FUTEX_CMP_REQUEUE, 0, (void *)MANY, &word, 0));
+}
+
 // Every thread wants the same mutex, and yields while it holds it.
 static void *contend(void *arg)
 {
@@ -233,12 +343,50 @@ static void *contend(void *arg)
 
 static void loop_contended(long n)
 {
-    pthread_t threads[4];
+    pthread_t threads[16];
     bench_start();
-    for (int i = 0; i < 4; i++)
-        MUST0(pthread_create(&threads[i], NULL, contend, (void *)(n / 4 + 1)));
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < bench_arg; i++)
+        MUST0(pthread_create(&threads[i], NULL, contend, (void *)(n / bench_arg + 1)));
+    for (int i = 0; i < bench_arg; i++)
         MUST0(pthread_join(threads[i], NULL));
+    bench_stop();
+}
+
+// 100 threads wait for a condition; one operation is a broadcast, and ends when all wait again.
+static void *wait_broadcast(void *arg)
+{
+    pthread_mutex_lock(&mutex);
+    for (;;) {
+        long seen = turn;
+        if (++asleep == MANY)
+            MUST(sem_post(&pong));
+        while (turn == seen)
+            pthread_cond_wait(&condition, &mutex);
+    }
+    return NULL;
+}
+
+static void make_broadcast(void)
+{
+    MUST(sem_init(&pong, 0, 0));
+    for (int i = 0; i < MANY; i++) {
+        pthread_t thread;
+        MUST0(pthread_create(&thread, NULL, wait_broadcast, NULL));
+    }
+    MUST(sem_wait(&pong));
+}
+
+static void loop_broadcast(long n)
+{
+    bench_start();
+    for (long i = 0; i < n; i++) {
+        pthread_mutex_lock(&mutex);
+        asleep = 0;
+        turn++;
+        pthread_cond_broadcast(&condition);
+        pthread_mutex_unlock(&mutex);
+        MUST(sem_wait(&pong));
+    }
     bench_stop();
 }
 
@@ -249,6 +397,28 @@ static void make_pi(void)
     MUST0(pthread_mutexattr_init(&attributes));
     MUST0(pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT));
     MUST0(pthread_mutex_init(&mutex, &attributes));
+}
+
+// Two threads, one of which always waits: each unlock hands the lock over.
+static void *hand_over_lock(void *arg)
+{
+    for (long i = (long)arg; i > 0; i--) {
+        MUST(futex(&word, FUTEX_LOCK_PI, 0, NULL, NULL, 0));
+        sched_yield();
+        MUST(futex(&word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
+    }
+    return NULL;
+}
+
+static void loop_hand_over(long n)
+{
+    pthread_t other;
+    word = 0;
+    bench_start();
+    MUST0(pthread_create(&other, NULL, hand_over_lock, (void *)(n / 2 + 1)));
+    hand_over_lock((void *)(n / 2 + 1));
+    MUST0(pthread_join(other, NULL));
+    bench_stop();
 }
 
 const struct bench bench_futex[] = {
@@ -263,7 +433,14 @@ const struct bench bench_futex[] = {
     {"futex/condition-ping-pong", make_other, loop_condition, .several = true},
     {"futex/semaphore-ping-pong", make_semaphores, loop_semaphore, .several = true},
     {"futex/barrier-8", make_barrier, loop_barrier, .several = true},
-    {"futex/mutex-contended-4", NULL, loop_contended, .several = true},
-    {"futex/mutex-pi-contended-4", make_pi, loop_contended, .several = true},
+    {"futex/ping-pong", make_ping_pong, loop_ping_pong, .several = true},
+    {"futex/waitv-8", make_vector, loop_vector, .several = true},
+    {"futex/requeue-100", make_many, loop_requeue_many},
+    {"futex/broadcast-100", make_broadcast, loop_broadcast, .several = true},
+    {"futex/mutex-contended-2", NULL, loop_contended, 2, .several = true},
+    {"futex/mutex-contended-4", NULL, loop_contended, 4, .several = true},
+    {"futex/mutex-contended-16", NULL, loop_contended, 16, .several = true},
+    {"futex/mutex-pi-contended-4", make_pi, loop_contended, 4, .several = true},
+    {"futex/pi-hand-over", NULL, loop_hand_over, .several = true},
     {0},
 };

@@ -55,24 +55,40 @@ static void store(uint32_t *word, uint32_t value)
     __atomic_store_n(word, value, __ATOMIC_SEQ_CST);
 }
 
+// Somebody waits for this lock.
+static void await_waiter(uint32_t *word)
+{
+    while (!(load(word) & FUTEX_WAITERS))
+        sleep_ms(1);
+}
+
 static void set_priority(int priority)
 {
     struct sched_param param = {.sched_priority = priority};
     CHECK_EQ(sched_setscheduler(0, priority ? SCHED_FIFO : SCHED_OTHER, &param), 0);
 }
 
-// Of /proc: -1 - real-time priority as it is now, or 20 + nice.
-static int priority_of(pid_t tid)
+// Fields of /proc/self/task/TID/stat.
+#define PRIORITY  18
+#define PROCESSOR 39
+
+static int stat_field(pid_t tid, int which)
 {
-    char path[60], text[300] = "";
+    char path[60], text[400] = "";
     snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
     int fd = open(path, O_RDONLY);
     CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
     close(fd);
     char *at = strrchr(text, ')') + 2;
-    for (int field = 3; field < 18; field++)
+    for (int field = 3; field < which; field++)
         at = strchr(at, ' ') + 1;
     return atoi(at);
+}
+
+// -1 - real-time priority as it is now, or 20 + nice.
+static int priority_of(pid_t tid)
+{
+    return stat_field(tid, PRIORITY);
 }
 
 static void *hold(void *word)
@@ -201,6 +217,8 @@ TEST(boosts_go_along_chains)
     lock(&chain[CHAIN]);
     for (intptr_t i = 0; i < CHAIN; i++)
         CHECK_EQ(pthread_create(&thread[i], NULL, link_main, (void *)i), 0);
+    for (int i = 1; i <= CHAIN; i++)
+        await_waiter(&chain[i]);
     while (count_waiters() != CHAIN)
         sleep_ms(1);
     CHECK_ERRNO(lock_pi(&chain[0]), EDEADLK); // a circle of nine
@@ -289,8 +307,7 @@ TEST(robust_lists_know_locks_with_inheritance)
             sleep_ms(1);
         if (waiters) {
             CHECK_EQ(pthread_create(&taker, NULL, take_robust, &result), 0);
-            while (!(load(&robust.word) & FUTEX_WAITERS))
-                sleep_ms(1);
+            await_waiter(&robust.word);
         }
         store(&words[3], 2);
         if (waiters) {
@@ -386,35 +403,41 @@ TEST(a_signal_never_ends_waiting_for_a_lock)
     pthread_join(holder, NULL);
 }
 
-// One hart. Low has the lock and works; middle spins; high wants the lock. Without inheritance
-// middle keeps low from ever unlocking; with it high runs as soon as low is done.
+// One hart, and three threads there of different real-time priority, so that it is certain who
+// runs: low has the lock, high wants it, middle spins until somebody stops it. Without inheritance
+// low never lets go while middle spins; with it middle doesn't run until high had its turn. No step
+// depends on time: what is told is the order in which they end.
 static bool inherit;
-static uint32_t plain_lock;
-static int64_t high_got_ns, low_let_go_ns;
-static volatile bool middle_stops, middle_was_stopped;
+static uint32_t plain_lock, low_may_go, middle_stops;
+static pid_t middle_tid;
+static char order[4];
+static int nr_ended;
 
-static void pin_to_one_hart(void)
+static void ends(char who)
+{
+    order[__atomic_fetch_add(&nr_ended, 1, __ATOMIC_SEQ_CST)] = who;
+}
+
+static void pin_to_one_hart(pid_t tid)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(0, &set);
-    CHECK_EQ(sched_setaffinity(0, sizeof(set), &set), 0);
+    CHECK_EQ(sched_setaffinity(tid, sizeof(set), &set), 0);
 }
 
 static void *low_main(void *unused)
 {
-    pin_to_one_hart();
+    set_priority(1);
+    pin_to_one_hart(0);
     if (inherit)
         lock(words);
     else
         store(&plain_lock, 1);
     store(&words[3], 1);
-    while (load(&words[2]) == 0) // until the others are where they shall be
+    while (load(&low_may_go) == 0)
         ;
-    for (int64_t end = now_ns(CLOCK_THREAD_CPUTIME_ID) + 30000000; // of its own time
-         now_ns(CLOCK_THREAD_CPUTIME_ID) < end;)
-        ;
-    low_let_go_ns = now_ns(CLOCK_MONOTONIC);
+    ends('L');
     if (inherit) {
         unlock(words);
     } else {
@@ -424,60 +447,65 @@ static void *low_main(void *unused)
     return NULL;
 }
 
+// Not a call, nor a page that isn't there: nothing that would put it to sleep.
 static void *middle_main(void *unused)
 {
     set_priority(10);
-    store(&words[3], 2);
-    pin_to_one_hart();
-    store(&words[2], 1); // it runs: low may go on, if it can
-    for (int64_t end = now_ns(CLOCK_MONOTONIC) + 1000000000;
-         now_ns(CLOCK_MONOTONIC) < end && !middle_stops;)
+    store((uint32_t *)&middle_tid, gettid_now());
+    while (load(&middle_stops) == 0)
         ;
-    middle_was_stopped = middle_stops;
+    ends('M');
     return NULL;
 }
 
 static void *high_main(void *unused)
 {
     set_priority(20);
-    pin_to_one_hart();
+    pin_to_one_hart(0);
     if (inherit) {
         CHECK_EQ(lock_pi(words), 0);
-        high_got_ns = now_ns(CLOCK_MONOTONIC);
+        ends('H');
         unlock(words);
     } else {
         while (load(&plain_lock) != 0)
             futex(&plain_lock, FUTEX_WAIT | PRIVATE, 1, NULL, NULL, 0);
-        high_got_ns = now_ns(CLOCK_MONOTONIC);
+        ends('H');
     }
-    middle_stops = true;
+    store(&middle_stops, 1);
     return NULL;
 }
 
-static int64_t inversion_ns(void)
+static void check_order(bool with_inheritance, const char *expected)
 {
     pthread_t low, middle, high;
-    store(&words[2], 0);
+    inherit = with_inheritance;
+    nr_ended = 0;
+    middle_tid = 0;
+    store(&low_may_go, 0);
+    store(&middle_stops, 0);
     store(&words[3], 0);
-    middle_stops = false;
     CHECK_EQ(pthread_create(&low, NULL, low_main, NULL), 0);
     while (load(&words[3]) != 1)
         sleep_ms(1);
     CHECK_EQ(pthread_create(&high, NULL, high_main, NULL), 0);
-    while (count_waiters() != 1) // low works, high waits
+    while (inherit ? !(load(words) & FUTEX_WAITERS) : count_waiters() != 1) // low works, high waits
         sleep_ms(1);
-    int64_t begin = now_ns(CLOCK_MONOTONIC);
     CHECK_EQ(pthread_create(&middle, NULL, middle_main, NULL), 0);
-    while (load(&words[3]) != 2)
+    while (load((uint32_t *)&middle_tid) == 0)
         sleep_ms(1);
-    if (inherit) { // low runs at high's priority now, and middle doesn't run at all
-        sleep_ms(20);
-        store(&words[2], 1);
+    pin_to_one_hart(middle_tid);
+    while (stat_field(middle_tid, PROCESSOR) != 0)
+        sleep_ms(1);
+    store(&low_may_go, 1);
+    if (!inherit) {
+        sleep_ms(20); // time for it to go wrong
+        store(&middle_stops, 1);
     }
     pthread_join(high, NULL);
     pthread_join(middle, NULL);
     pthread_join(low, NULL);
-    return high_got_ns - begin;
+    note("%s inheritance: %s", inherit ? "with" : "without", order);
+    CHECK_EQ(strcmp(order, expected), 0);
 }
 
 TEST(inheritance_ends_the_inversion)
@@ -488,15 +516,9 @@ TEST(inheritance_ends_the_inversion)
         SKIP("one hart: the test would be stopped with the others");
     CPU_CLR(0, &others);
     CHECK_EQ(sched_setaffinity(0, sizeof(others), &others), 0);
-    inherit = false;
-    int64_t without = inversion_ns();
-    CHECK(!middle_was_stopped); // it ran to its end before the urgent one
-    inherit = true;
-    int64_t with = inversion_ns();
-    CHECK(middle_was_stopped); // by the urgent one, who got the lock meanwhile
-    note("the urgent one waits %ld ms without inheritance, %ld ms with it, %ld us after unlocking",
-         (long)(without / 1000000), (long)(with / 1000000),
-         (long)(high_got_ns - low_let_go_ns) / 1000);
+    CHECK_EQ(mlockall(MCL_CURRENT | MCL_FUTURE), 0);
+    check_order(false, "MLH");
+    check_order(true, "LHM");
 }
 
 // Three locks in any order by many, with timeouts, signals and ends without unlocking.
