@@ -217,12 +217,8 @@ static int show_futex(struct text *t, uint64_t key)
     const struct {
         const char *name;
         uint64_t count;
-    } rows[] = {{"waits", s.waits},
-                {"wakes", s.wakes},
-                {"gave_up", s.gave_up},
-                {"requeues", s.requeues},
-                {"collisions", s.collisions},
-                {"pi_boosts", s.pi_boosts}};
+    } rows[] = {{"waits", s.waits},       {"wakes", s.wakes},           {"gave_up", s.gave_up},
+                {"requeues", s.requeues}, {"collisions", s.collisions}, {"pi_boosts", s.pi_boosts}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         text_printf(t, "%-15s %lu\n", rows[i].name, (unsigned long)rows[i].count);
     return 0;

@@ -91,8 +91,8 @@ static inline struct futex_waiter *pi_leader(const struct futex_key *key)
 // Is `owner`, found by the TID in a lock's word, one to wait for? 0, -ESRCH, -EPERM, -EBUSY (it is
 // exiting: pi_await_exit()). NULL: there is none. Under the lock of futex_pi.
 int pi_check_owner(struct thread *owner);
-// Is `owner`, of the ring, who the lock's word says? Once his robust list was walked it says nobody,
-// and pi_thread_end_exit() has yet to tell the ring (test/model/futex_pi.pml).
+// Is `owner`, of the ring, who the lock's word says? Once his robust list was walked it says
+// nobody, and pi_thread_end_exit() has yet to tell the ring (test/model/futex_pi.pml).
 bool pi_is_owner_in_word(struct thread *owner, uint32_t word);
 // Until it has given up its locks; or -EINTR.
 int pi_await_exit(struct thread *owner);

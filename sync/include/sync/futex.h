@@ -106,8 +106,9 @@ int futex_wait_requeue_pi(const struct futex_key *key, vaddr_t addr, uint32_t ex
 int futex_requeue_pi(const struct futex_key *from, const struct futex_key *to, int nr_requeue,
                      vaddr_t addr, uint32_t compare, vaddr_t lock_addr);
 
-// Counted since boot. Who waited was woken (or got the lock), or gave up, for a timeout or a signal;
-// waits is their sum and those who wait now. collisions: a waiter met another key in its bucket.
+// Counted since boot. Who waited was woken (or got the lock), or gave up, for a timeout or a
+// signal; waits is their sum and those who wait now. collisions: a waiter met another key in its
+// bucket.
 struct futex_stats {
     uint64_t waits, wakes, gave_up, requeues, collisions, pi_boosts;
 };
