@@ -38,6 +38,11 @@ static struct storm {
 
 static pthread_t threads[NR_THREADS];
 
+// Linux's own kernel (6.12) doesn't stand all of it: with owners that die, UNLOCK_PI fails with
+// EINVAL now and then, and with real-time threads a storm that is killed may take minutes to end.
+// There, no owner dies, and all have the same priority; the rest is the same.
+static bool on_linux;
+
 static uint32_t tid_now(void)
 {
     return (uint32_t)syscall(SYS_gettid);
@@ -175,7 +180,7 @@ static void *chain_main(void *arg)
     while (!over()) {
         struct sched_param param = {.sched_priority = rand_r(&seed) % 20};
         int held = 0, most = 1 + rand_r(&seed) % 4;
-        if (rand_r(&seed) % 16 == 0)
+        if (rand_r(&seed) % 16 == 0 && !on_linux)
             CHECK_EQ(sched_setscheduler(0, param.sched_priority ? SCHED_FIFO : SCHED_OTHER, &param),
                      0);
         while (held < most && id + held < DEPTH && take(chain, id + held, rand_r(&seed) % 16)) {
@@ -206,7 +211,7 @@ static void take_robustly(struct robust *r, int chain, unsigned int *seed)
     r->head.list_op_pending = NULL;
     r->head.futex_offset = (long)((char *)&storm->locks[chain][i] - (char *)&r->entry);
     CHECK_EQ(syscall(SYS_set_robust_list, &r->head, sizeof(r->head)), 0);
-    if (take(chain, i, 1 + 2 * (rand_r(seed) % 4)))
+    if (!on_linux && take(chain, i, 1 + 2 * (rand_r(seed) % 4)))
         r->head.list.next = (struct robust_list *)((uintptr_t)&r->entry | 1);
 }
 
@@ -365,13 +370,14 @@ TEST_SECONDS(sixty_four_threads_do_everything_at_once, 90)
 {
     struct account before, after;
     bool counted = read_account(&before);
+    on_linux = !counted;
     uint64_t inside = 0;
     start_all();
     sleep_ms(SECONDS * 1000);
     end_all();
     for (int i = 0; i < CHAINS * DEPTH; i++) {
-        inside += storm->inside[0][i];
-        CHECK_EQ(storm->locks[0][i] & ~FUTEX_OWNER_DIED, 0);
+        inside += storm->inside[i / DEPTH][i % DEPTH];
+        CHECK_EQ(storm->locks[i / DEPTH][i % DEPTH] & FUTEX_TID_MASK, 0);
     }
     note("%lu waits, %lu woken, %lu moved, %lu of vectors, %lu sections, %lu ends, %lu children",
          storm->waits, storm->woken, storm->moved, storm->vectors, storm->sections, storm->ends,
@@ -398,6 +404,7 @@ TEST_SECONDS(a_killed_storm_leaves_nobody_behind, 90)
 {
     struct account before;
     bool counted = read_account(&before);
+    on_linux = !counted;
     for (int i = 0; i < 5; i++)
         CHECK_EQ(in_child(killed_in_the_middle), SIGKILL);
     check_account(&before, counted);
