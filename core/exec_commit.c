@@ -68,8 +68,10 @@ static int become_single(struct process *p, struct thread *t)
         p->nr_stopped = 0;
         spin_unlock_irqrestore(&p->signal_lock, flags);
     }
-    if (t->tid != p->pid)
+    if (t->tid != p->pid) {
+        exit_release_user_memory(t, true); // while its locks' words still name it
         thread_take_pid(t);
+    }
     return 0;
 }
 

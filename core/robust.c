@@ -54,7 +54,7 @@ static int robust_release(struct thread *t, vaddr_t addr, bool pi, bool pending)
             wake_one_at(addr);
             return 0;
         }
-        if ((value & FUTEX_TID_MASK) != (uint32_t)t->robust_tid)
+        if ((value & FUTEX_TID_MASK) != (uint32_t)t->tid)
             return 0;
         err =
             user_cmpxchg_u32_nofault(addr, value, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &old);
@@ -113,7 +113,6 @@ long sys_set_robust_list(vaddr_t head, size_t size)
     if (size != sizeof(struct robust_list_head))
         return -EINVAL;
     t->robust_list = head;
-    t->robust_tid = t->tid; // exec gives the thread another one before it walks the list
     return 0;
 }
 
