@@ -68,7 +68,7 @@ struct thread {
     vaddr_t set_child_tid;   // CLONE_CHILD_SETTID: for first_run
     vaddr_t clear_child_tid; // set_tid_address(2)
     vaddr_t robust_list;     // set_robust_list(2), and the tid that is in its words
-    vaddr_t rseq; // rseq(2); 0: none registered
+    vaddr_t rseq;            // rseq(2); 0: none registered
     uint32_t rseq_size, rseq_signature;
     int exit_code;
 
