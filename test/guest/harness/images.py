@@ -205,7 +205,7 @@ def pthread_initrd():
         "musl-static": (["-static"] + words, ["-Wl,--start-group", f"{musl_out}/libc.a", "-lgcc", "-Wl,--end-group",
                                               f"{musl_out}/crtn.o"]),
         "musl-dynamic": (words + ["-Wl,--dynamic-linker=/lib/ld-musl-riscv64.so.1"],
-                         [libc_so, "-lgcc", f"{musl_out}/crtn.o"]),
+                         ["-L" + os.path.dirname(libc_so), "-l:libc.so", "-lgcc", f"{musl_out}/crtn.o"]),
     }
     for name in PTHREAD_PROGRAMS:
         for flavour, (before, after) in flavours.items():

@@ -227,7 +227,7 @@ static void check_all(enum sharing how, int protocol)
     struct sched_param real_time = {.sched_priority = 1};
     int done = 0;
     if (protocol == PTHREAD_PRIO_PROTECT) // others can't be raised to a ceiling
-        CHECK_EQ(sched_setscheduler(0, SCHED_FIFO, &real_time), 0);
+        CHECK_EQ(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &real_time), 0); // musl has none
     share(how);
     for (int type = PTHREAD_MUTEX_NORMAL; type <= PTHREAD_MUTEX_ERRORCHECK; type++) {
         for (int robust = 0; robust < 2; robust++) {
