@@ -12,6 +12,7 @@ DISK    ?=
 BOOT    ?= sbi
 MACHINE ?= plain
 UBSAN   ?=
+FAULTS  ?=
 LLVM    ?=
 V       ?=
 
@@ -184,4 +185,5 @@ help:
 	@echo 'BOOT=sbi|uboot|card straight from OpenSBI, through U-Boot from a disk, or all from the card'
 	@echo 'MACHINE=strict       (plain, built, strict) the QEMU of make machine, see test/qemu'
 	@echo 'CC=clang  LLVM=1    build with clang, with clang and lld;  UBSAN=1: with the UB sanitizer'
+	@echo 'FAULTS=1            with /proc/fail-nth: lack of memory on order, for tests'
 	@echo 'BUILD=dir  V=1      another output folder;  show the commands'

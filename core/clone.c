@@ -6,6 +6,7 @@
 // so the call starts over after the signal (ERESTARTNOINTR).
 #include <arch/clock.h>
 #include <arch/uaccess.h>
+#include <core/board.h>
 #include <core/process.h>
 #include <core/rseq.h>
 #include <errno.h>
@@ -216,12 +217,18 @@ static bool is_over_limit(void)
     return count > limit;
 }
 
+// thread_create() failed: fork(2) tells a limit from lack of memory.
+static int no_thread_error(void)
+{
+    return thread_count() >= board->nr_processes_max ? -EAGAIN : -ENOMEM;
+}
+
 static long clone_thread(const struct clone_args *args)
 {
     struct process *p = process_self();
     struct thread *t = thread_create(p, thread_self()->cred);
     if (!t)
-        return -EAGAIN;
+        return no_thread_error();
     int err = prepare_thread(t, args);
     if (err != 0) {
         discard_thread(t);
@@ -257,7 +264,7 @@ static long clone_process(const struct clone_args *args)
     struct thread *t = thread_create(child, thread_self()->cred);
     if (!t) {
         discard_child(child, NULL);
-        return -EAGAIN;
+        return no_thread_error();
     }
     pid_t pid = child->pid = t->tid;
     if (!(args->flags & CLONE_VM))

@@ -62,10 +62,10 @@ static void start_locked(struct posix_timer *t)
         list_add_tail(&t->process->cpu_timers, &t->cpu_node);
 }
 
-// A signal that is queued is taken back.
-static void stop_locked(struct posix_timer *t)
+// Before it is set anew or goes: a signal that is queued is taken back. Its deadline may still be
+// waited for, as starting moves that.
+static void reset_locked(struct posix_timer *t)
 {
-    alarm_stop(&t->alarm);
     list_remove(&t->cpu_node);
     if (t->queued)
         signal_queue_remove(t->target ? &t->target->signal.queue : &t->process->signal_queue,
@@ -318,12 +318,14 @@ int posix_timer_get(int id, struct posix_timer_set *set)
 
 static void set_locked(struct posix_timer *t, bool absolute, const struct posix_timer_set *set)
 {
-    stop_locked(t);
+    reset_locked(t);
     t->overrun = 0;
     t->missed = 0;
     t->alarm.interval_ns = 0;
-    if (set->left_ns == 0)
+    if (set->left_ns == 0) {
+        alarm_stop(&t->alarm);
         return;
+    }
     if (t->counts_cpu) {
         uint64_t now = absolute ? 0 : now_locked(t);
         t->alarm.interval_ns = set->interval_ns;
@@ -362,7 +364,7 @@ int posix_timer_overrun(int id)
 // signal_lock held, and let go of.
 static void delete_locked(struct process *p, struct posix_timer *t, irq_flags_t flags)
 {
-    stop_locked(t);
+    reset_locked(t);
     rb_erase(&p->posix_timers, &t->node, NULL);
     if (t->entry) {
         t->entry->timer = NULL;

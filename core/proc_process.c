@@ -248,6 +248,10 @@ static const struct proc_file top_files[] = {
     {.name = NULL},
 };
 
+// Only with FAULTS=1.
+void proc_faults_init(void);
+#pragma weak proc_faults_init
+
 void proc_files_init(void)
 {
     procfs_register(top_files);
@@ -255,4 +259,6 @@ void proc_files_init(void)
     procfs_register(proc_sys_files);
     procfs_register(proc_sysrq_files);
     procfs_register(proc_ipc_files);
+    if (proc_faults_init)
+        proc_faults_init();
 }

@@ -23,6 +23,7 @@ sources += core/park.c
 sources += core/port.c
 sources += core/period.c
 sources += core/posix_timer.c
+sources += $(if $(FAULTS),core/proc_faults.c)
 sources += core/proc_ipc.c
 sources += core/proc_links.c
 sources += core/proc_mqueue.c

@@ -221,10 +221,11 @@ static int timerfd_set_locked(struct timerfd *t, int flags, uint64_t value, uint
     t->expired = false;
     t->nr_expired = 0;
     t->armed = value != 0;
-    alarm_stop(&t->alarm);
     alarm_set(&t->alarm, t->clock, absolute, value, interval);
     if (t->armed)
         alarm_start(&t->alarm);
+    else
+        alarm_stop(&t->alarm);
     return t->armed && is_cancelled_locked(t) ? -ECANCELED : 0;
 }
 

@@ -37,6 +37,7 @@ common_flags := $(target_flags) -mcmodel=medany -std=gnu11 -O2 -g -ffreestanding
 warn_flags   := -Wall -Wextra -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wvla \
                 -Wpointer-arith -Wwrite-strings -Wno-unused-parameter -Werror
 stack_flags  := -fstack-protector-strong
+fault_flags  := $(if $(FAULTS),-DFAULT_INJECTION)
 ubsan_flags  := $(if $(UBSAN),-fsanitize=undefined -fno-sanitize=alignment)
 
 # No header of the host or of the C library: ours in lib/libc, the compiler's own, and Linux's
@@ -47,7 +48,7 @@ includes := -nostdinc -isystem lib/libc -isystem $(compiler_include) \
             $(foreach folder,$(public),-I$(folder)/include) -I$(out)/include
 defines  := -D__KERNEL_VIREO__ -DZ_SOLO
 
-CFLAGS_KERNEL   = $(common_flags) $(cpu_flags) $(limits:%=-D%) $(stack_flags) $(ubsan_flags) $(warn_flags) \
+CFLAGS_KERNEL   = $(common_flags) $(cpu_flags) $(limits:%=-D%) $(stack_flags) $(ubsan_flags) $(fault_flags) $(warn_flags) \
                   $(defines) $(includes) $(file_flags)
 CFLAGS_EXTERNAL = $(common_flags) $(cpu_flags) $(stack_flags) -w $(defines) $(includes)
 ASFLAGS_KERNEL  = $(target_flags) -g -D__ASSEMBLER__ $(defines) $(includes)

@@ -13,6 +13,7 @@
 #include <arch/thread.h>
 #include <lib/assert.h>
 #include <lib/atomic.h>
+#include <mm/fault_injection.h>
 #include <string.h>
 #include <sync/spinlock.h>
 
@@ -298,6 +299,8 @@ static __attribute__((noinline)) struct page *page_alloc_slow(unsigned int order
 // The usual case costs a few loads and stores: a single page that this hart has at hand.
 struct page *page_alloc(unsigned int order, unsigned int flags)
 {
+    if (unlikely(allocation_fails()))
+        return NULL;
     irq_flags_t irq = irq_save();
     struct hart_cache *cache = &hart_caches[hart_self()->cpu];
     if (unlikely(order != 0 || cache->count == 0 || atomic_load(&buddy.nr_free) < buddy.reserve)) {

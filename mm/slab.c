@@ -10,6 +10,7 @@
 #include <arch/thread.h>
 #include <lib/assert.h>
 #include <lib/list.h>
+#include <mm/fault_injection.h>
 #include <mm/slab.h>
 #include <string.h>
 #include <sync/spinlock.h>
@@ -169,6 +170,8 @@ static void slab_spill(struct slab_cache *c, struct slab_magazine *m, unsigned i
 
 void *slab_alloc(struct slab_cache *c)
 {
+    if (unlikely(allocation_fails()))
+        return NULL;
     irq_flags_t flags = irq_save();
     struct slab_magazine *m = &c->harts[hart_self()->cpu];
     void *p = NULL;

@@ -2,6 +2,7 @@ sources += mm/page_early.c
 sources += mm/page.c
 sources += mm/page_reclaim.c
 sources += mm/slab.c
+sources += $(if $(FAULTS),mm/fault_injection.c)
 sources += mm/kmalloc.c
 sources += mm/vmap.c
 sources += mm/uio.c

@@ -74,7 +74,34 @@ def test_stress(lab, kernel, stressor):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name, rounds", [("shm", 300), ("semaphore", 200), ("message", 200)])
+def test_lack_of_memory_leaves_nothing(lab):
+    """Every allocation of a call fails in turn, in a kernel that can do that."""
+    boot = lab.spec("vireo", initrd=images.programs_initrd())
+    shell = lab.shared_shell(boot.but(kernel=images.vireo("FAULTS=1")))
+    free = []
+    for _ in range(5):
+        status, text = shell.run("/test/faults", 120)
+        assert status == 0 and "SKIP" not in text, text
+        free.append(shell.free_kib())
+    assert free[1] - free[4] <= LEAK_KIB, f"MemFree after each run, KiB: {free}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part, command", [("shm", "ipcmk -M 4096"), ("sem", "ipcmk -S 2"), ("msg", "ipcmk -Q")])
+def test_a_part_left_out(lab, part, command):
+    """without_ipc of a board: the calls of that part are not there, the other two are."""
+    boot = lab.spec("vireo", initrd=images.ipc_initrd())
+    shell = lab.shared_shell(boot.but(kernel=images.vireo(f"without_ipc={part}")))
+    shell.run("export PATH=/usr/bin:/bin:/sbin")
+    for other in ("ipcmk -M 4096", "ipcmk -S 2", "ipcmk -Q"):
+        status, text = shell.run(other)
+        assert (status != 0) == (other == command), text
+        assert ("Function not implemented" in text) == (other == command), text
+    shell.check("cat /proc/sysvipc/shm /proc/sysvipc/sem /proc/sysvipc/msg; ipcs; sysctl kernel.sem kernel.msgmni")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, rounds", [("shm", 300), ("semaphore", 200), ("message", 200), ("mqueue", 300)])
 def test_kill_storm_leaves_nothing(lab, name, rounds):
     """10,000 processes killed in the middle of it: free memory is what it was, but for what caches may keep."""
     shell = lab.shell(lab.spec("vireo", initrd=images.programs_initrd()))
