@@ -48,6 +48,8 @@ ipc_in  := $(filter-out $(without_ipc),shm sem msg)
 sources := $(filter-out $(ipc_in:%=ipc/%_none.c) $(ipc_in:%=core/sys_%_none.c),$(sources))
 sources := $(filter-out $(foreach part,$(without_ipc),core/sys_$(part).c \
                $(filter-out ipc/$(part)_none.c,$(filter ipc/$(part).c ipc/$(part)_%,$(sources)))),$(sources))
+# Lack of memory on order, for tests: FAULTS=1.
+sources := $(if $(FAULTS),$(sources),$(filter-out mm/fault_injection.c core/proc_faults.c,$(sources)))
 
 include flash/kernel.mk
 include flash/guest.mk
