@@ -28,12 +28,27 @@ static uint32_t numbers_taken; // one bit each
 static enum console_claim console_claim;
 static struct serial_port *console_port; // read by the log in any context, never NULL once set
 
-static void serial_set_irqs(struct serial_port *p, bool tx)
+static void serial_arm_tx(struct serial_port *p, bool tx)
 {
     irq_flags_t flags = spin_lock_irqsave(&p->irq_lock);
     p->tx_armed = tx;
-    p->ops->enable_irqs(p, tx);
+    p->ops->enable_irqs(p, !p->rx_stopped, tx);
     spin_unlock_irqrestore(&p->irq_lock, flags);
+}
+
+static void serial_stop_rx(struct serial_port *p, bool stop)
+{
+    irq_flags_t flags = spin_lock_irqsave(&p->irq_lock);
+    if (p->rx_stopped != stop) {
+        p->rx_stopped = stop;
+        p->ops->enable_irqs(p, !stop, p->tx_armed);
+    }
+    spin_unlock_irqrestore(&p->irq_lock, flags);
+}
+
+static size_t serial_input_room(struct serial_port *p)
+{
+    return TTY_RAW_SIZE - (atomic_load(&p->tty.raw_head) - atomic_load(&p->tty.raw_tail));
 }
 
 // The condition of a writer's sleep. Arms the interrupt itself: a line of the log may fill the FIFO
@@ -42,7 +57,7 @@ static bool serial_room_or_armed(struct serial_port *p)
 {
     if (p->ops->has_room(p))
         return true;
-    serial_set_irqs(p, true);
+    serial_arm_tx(p, true);
     return p->ops->has_room(p);
 }
 
@@ -76,33 +91,43 @@ static void serial_tty_write(struct tty *tty, const char *data, size_t n)
     }
 }
 
-static const struct tty_driver serial_tty_driver = {.write = serial_tty_write};
+static void serial_tty_input_taken(struct tty *tty)
+{
+    serial_stop_rx(tty->private, false);
+}
+
+static const struct tty_driver serial_tty_driver = {
+    .write = serial_tty_write,
+    .input_taken = serial_tty_input_taken,
+};
 
 void serial_transmit(struct serial_port *p)
 {
     if (!atomic_load(&p->tx_armed) || !p->ops->has_room(p))
         return;
-    serial_set_irqs(p, false);
+    serial_arm_tx(p, false);
     wait_queue_wake_all(&p->room);
 }
 
-size_t serial_receive(struct serial_port *p)
+void serial_receive(struct serial_port *p)
 {
     char batch[BATCH];
-    size_t n = 0, total = 0;
-    int c;
+    size_t n;
 
-    while ((c = p->ops->get(p)) >= 0) {
-        batch[n++] = (char)c;
-        if (n == sizeof(batch)) {
+    do {
+        size_t room = MIN(serial_input_room(p), sizeof(batch));
+        int c = -1;
+        for (n = 0; n < room && (c = p->ops->get(p)) >= 0; n++)
+            batch[n] = (char)c;
+        if (n > 0)
             tty_input(&p->tty, batch, n);
-            total += n;
-            n = 0;
+        if (room == 0) {
+            serial_stop_rx(p, true);
+            // Taken before that, nobody would start it again.
+            if (serial_input_room(p) > 0)
+                serial_stop_rx(p, false);
         }
-    }
-    if (n > 0)
-        tty_input(&p->tty, batch, n);
-    return total + n;
+    } while (n == sizeof(batch));
 }
 
 static void serial_put_all(struct serial_port *p, const char *data, size_t n)
@@ -212,7 +237,7 @@ int serial_register(struct serial_port *p, const void *fdt, int node, const char
         log_err("%s: no interrupt (%d): output only", name, err);
     } else {
         p->has_irq = true;
-        serial_set_irqs(p, false);
+        serial_arm_tx(p, false);
     }
     serial_claim_console(p, fdt, node);
     return 0;

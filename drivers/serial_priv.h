@@ -20,9 +20,8 @@ struct serial_ops {
     bool (*has_room)(struct serial_port *p);
     // Take one received byte; -1: none.
     int (*get)(struct serial_port *p);
-    // Interrupts for received bytes, always, and for room in the transmit FIFO if `tx`. irq_lock
-    // held.
-    void (*enable_irqs)(struct serial_port *p, bool tx);
+    // Interrupts for received bytes, and for room in the transmit FIFO. irq_lock held.
+    void (*enable_irqs)(struct serial_port *p, bool rx, bool tx);
 };
 
 struct serial_port {
@@ -30,8 +29,8 @@ struct serial_port {
     volatile uint8_t *regs;
     struct spinlock tx_lock, irq_lock;
     struct wait_queue room;
-    bool has_irq;  // set once at probe
-    bool tx_armed; // changed under irq_lock
+    bool has_irq;              // set once at probe
+    bool tx_armed, rx_stopped; // changed under irq_lock
     struct tty tty;
 };
 
@@ -41,6 +40,7 @@ struct serial_port {
 int serial_register(struct serial_port *p, const void *fdt, int node, const char *prefix,
                     unsigned int major, unsigned int first_minor, void (*handler)(void *port));
 
-// From the handler. serial_receive() takes all bytes there are; how many.
-size_t serial_receive(struct serial_port *p);
+// From the handler. serial_receive() takes all bytes there are, as far as the terminal has room
+// (then the rest waits in the FIFO without an interrupt).
+void serial_receive(struct serial_port *p);
 void serial_transmit(struct serial_port *p);

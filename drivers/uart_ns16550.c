@@ -85,9 +85,9 @@ static int uart_get(struct serial_port *p)
                                                       : -1;
 }
 
-static void uart_enable_irqs(struct serial_port *p, bool tx)
+static void uart_enable_irqs(struct serial_port *p, bool rx, bool tx)
 {
-    uart_write(p, UART_IER, (uint32_t)(UART_IER_RX | (tx ? UART_IER_TX : 0)));
+    uart_write(p, UART_IER, (uint32_t)((rx ? UART_IER_RX : 0) | (tx ? UART_IER_TX : 0)));
 }
 
 static const struct serial_ops uart_ops = {
@@ -102,14 +102,14 @@ static void uart_interrupt(void *arg)
     struct uart *u = arg; // the port is its first member
     uint32_t cause = uart_read(&u->port, UART_IIR_FCR) & 0xf;
 
-    size_t received = serial_receive(&u->port);
+    serial_receive(&u->port);
     serial_transmit(&u->port);
     if (!u->is_dw_apb)
         return;
     if (cause == UART_IIR_BUSY)
         uart_read(&u->port, UART_USR);
     // DW-APB may say "timeout" with an empty FIFO; only a read of it ends that.
-    if (cause == UART_IIR_TIMEOUT && received == 0)
+    if (cause == UART_IIR_TIMEOUT && !(uart_read(&u->port, UART_LSR) & UART_LSR_RX_READY))
         uart_read(&u->port, UART_RBR_THR);
 }
 

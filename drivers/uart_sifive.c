@@ -54,9 +54,9 @@ static int uart_get(struct serial_port *p)
     return data & RXDATA_EMPTY ? -1 : (int)(data & 0xff);
 }
 
-static void uart_enable_irqs(struct serial_port *p, bool tx)
+static void uart_enable_irqs(struct serial_port *p, bool rx, bool tx)
 {
-    mmio_write32(p->regs + UART_IE, (uint32_t)(IRQ_RX | (tx ? IRQ_TX : 0)));
+    mmio_write32(p->regs + UART_IE, (uint32_t)((rx ? IRQ_RX : 0) | (tx ? IRQ_TX : 0)));
 }
 
 static const struct serial_ops uart_ops = {

@@ -122,6 +122,7 @@ class Dut(Line):
         entry = re.search(r"boot: entry to init (\d+)\.", self.log[where:])
         FIGURES["boots"].append((why, seconds, int(entry.group(1)) / 1e6 if entry else None))
         self.open_shell = shell
+        shell.check(f"date -s @{int(time.time())}")  # not every machine has a clock, and 1970 has no time before it
         self.note_temperature(shell)
         return shell
 
