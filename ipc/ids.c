@@ -15,6 +15,7 @@
 void ipc_ids_init(struct ipc_ids *ids, enum ipc_limit wanted)
 {
     ids->wanted = wanted;
+    ipc_limit_set(wanted, IPC_ANY_ID);
     spin_init(&ids->lock);
     for (unsigned int i = 0; i < IPC_KEY_LISTS; i++)
         list_init(&ids->by_key[i]);

@@ -184,6 +184,26 @@ static void no_memory_for_slots(void **state)
     remove_object(&o);
 }
 
+static void an_id_can_be_asked_for_once(void **state)
+{
+    struct ipc_object a, b, c;
+    const int wanted = 77 << IPC_INDEX_BITS | 300;
+    ipc_init(32768, 1 << 20);
+    assert_int_equal(ipc_limit_set(IPC_MSG_NEXT_ID, 1UL << 31), -EINVAL);
+    assert_int_equal(ipc_limit_set(IPC_MSG_NEXT_ID, wanted), 0);
+    assert_int_equal(add(&a, 5, 10), wanted);
+    assert_int_equal(ipc_limit(IPC_MSG_NEXT_ID), IPC_ANY_ID);
+    assert_true(is_found(wanted));
+    assert_int_equal(ipc_limit_set(IPC_MSG_NEXT_ID, wanted), 0);
+    int other = add(&b, 6, 10); // it is taken
+    assert_true(other > 0 && other != wanted);
+    assert_int_not_equal(add(&c, 7, 10), -EINVAL);
+    remove_object(&c);
+    remove_object(&b);
+    remove_object(&a);
+    assert_false(is_found(wanted));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -195,6 +215,7 @@ int main(void)
         T(keys_find_and_refuse),
         T(permissions_bit_by_bit),
         T(no_memory_for_slots),
+        T(an_id_can_be_asked_for_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
