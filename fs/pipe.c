@@ -116,7 +116,7 @@ void pipe_consume(struct pipe *p, uint32_t n)
 
     slot->offset += n;
     slot->length -= n;
-    if (slot->length == 0 || slot->packet) {
+    if (slot->length == 0) {
         pipe_put_page(p, slot->page);
         p->tail++;
     }
@@ -140,8 +140,7 @@ static ssize_t pipe_take(struct pipe *p, struct uio *uio)
             uio, (const char *)page_to_virt(slot->page) + slot->offset, want);
         bool packet = slot->packet;
         done += n;
-        if (n == want || !packet)
-            pipe_consume(p, n);
+        pipe_consume(p, packet && n == want ? slot->length : n); // the rest of a packet is lost
         if (n < want)
             return done != 0 ? done : -EFAULT;
         if (packet)

@@ -134,7 +134,7 @@ static int pipe_resize(struct pipe *p, uint32_t nr_slots)
     uint32_t used = p->head - p->tail;
 
     mutex_assert_held(&p->lock);
-    if (used > nr_slots)
+    if (used + p->nr_reserved > nr_slots)
         return -EBUSY;
     struct pipe_slot *slots = kmalloc(nr_slots * sizeof(*slots));
     if (slots == NULL)

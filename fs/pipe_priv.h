@@ -4,8 +4,7 @@
 //
 // Life: the pipe of pipe(2) lives as long as its inode (inode->private); the pipe of a FIFO from
 // the first open to the last close, found by inode in a list. Lock order: fifo_list_lock >
-// pipe.lock (two: the lower address first) > what a file's read or write takes (splicing),
-// vm_map.lock (copying) and the wait queues' locks.
+// pipe.lock (two: the lower address first) > vm_map.lock (copying) and the wait queues' locks.
 #pragma once
 
 #include <fs/pipe.h>
@@ -26,6 +25,7 @@ struct pipe {
     struct pipe_slot *slots;
     uint32_t nr_slots;                   // a power of two
     uint32_t head, tail;                 // free-running: [tail, head) are in use
+    uint32_t nr_reserved;                // slots that splices fill or empty with the lock dropped
     bool polled;                         // somebody has waited by poll(2) or epoll(7)
     struct page *spare[PIPE_NR_SPARE];   // emptied pages to be filled again
     unsigned int nr_readers, nr_writers; // open ends
@@ -58,7 +58,7 @@ static inline bool pipe_is_empty(const struct pipe *p)
 
 static inline bool pipe_is_full(const struct pipe *p)
 {
-    return p->head - p->tail >= p->nr_slots;
+    return p->head - p->tail + p->nr_reserved >= p->nr_slots;
 }
 
 static inline struct pipe_slot *pipe_slot(const struct pipe *p, uint32_t index)
@@ -75,7 +75,7 @@ int pipe_wait_bytes(struct pipe *p, bool nonblock);
 int pipe_wait_room(struct pipe *p, bool nonblock);
 struct page *pipe_get_page(struct pipe *p); // NULL: no memory
 void pipe_put_page(struct pipe *p, struct page *page);
-// The first n bytes of the oldest slot are gone (all of it if a packet).
+// The first n bytes of the oldest slot are gone.
 void pipe_consume(struct pipe *p, uint32_t n);
 // Put a slot into the ring, which isn't full.
 void pipe_push(struct pipe *p, const struct pipe_slot *slot);

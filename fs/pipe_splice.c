@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Splicing (splice(2), tee(2), vmsplice(2)): between two pipes pages change hands; between a pipe
-// and a file bytes go straight from or to the pipe's pages, under the pipe's lock, so that nothing
-// is taken out of a pipe before the other side has it.
+// and a file bytes go straight from or to a page that is out of the ring meanwhile, with its slot
+// kept for it (nr_reserved): the lock isn't held while the file may wait, and what the file didn't
+// take goes back to where it was.
 //
 // Life and lock order: pipe_priv.h.
 #include <arch/uaccess.h>
@@ -27,6 +28,29 @@ static ssize_t splice_transfer(struct file *f, char *buffer, size_t size, uint64
     return write ? file_write(f, &uio, at) : file_read(f, &uio, at);
 }
 
+// Write the oldest slot, which isn't in the ring meanwhile, and put back what is left of it. Bytes,
+// or -errno.
+static ssize_t splice_slot_out(struct pipe *p, struct file *out, uint64_t *at, size_t want)
+{
+    struct pipe_slot slot = *pipe_slot(p, p->tail++);
+    char *data = (char *)page_to_virt(slot.page) + slot.offset;
+
+    p->nr_reserved++;
+    mutex_unlock(&p->lock);
+    ssize_t n = splice_transfer(out, data, want, at, true);
+    mutex_lock(&p->lock);
+    p->nr_reserved--;
+    if (n > 0) {
+        slot.offset += (uint32_t)n;
+        slot.length -= (uint32_t)n;
+    }
+    if (slot.length > 0)
+        *pipe_slot(p, --p->tail) = slot;
+    else
+        pipe_put_page(p, slot.page);
+    return n;
+}
+
 ssize_t pipe_splice_to_file(struct file *in, struct file *out, uint64_t *out_at, size_t size,
                             bool nonblock)
 {
@@ -35,23 +59,40 @@ ssize_t pipe_splice_to_file(struct file *in, struct file *out, uint64_t *out_at,
 
     mutex_lock(&p->lock);
     ssize_t n = pipe_wait_bytes(p, nonblock);
-    bool was_full = pipe_is_full(p);
     while (n >= 0 && done < size && !pipe_is_empty(p)) {
-        struct pipe_slot *slot = pipe_slot(p, p->tail);
-        char *data = (char *)page_to_virt(slot->page) + slot->offset;
-        size_t want = MIN(slot->length, size - done);
-        n = splice_transfer(out, data, want, out_at, true);
-        if (n <= 0)
-            break;
-        pipe_consume(p, (uint32_t)n);
-        done += (size_t)n;
-        if ((size_t)n < want)
+        size_t want = MIN(pipe_slot(p, p->tail)->length, size - done);
+        n = splice_slot_out(p, out, out_at, want);
+        if (n > 0)
+            done += (size_t)n;
+        if (n < (ssize_t)want)
             break;
     }
     bool bytes = !pipe_is_empty(p), room = !pipe_is_full(p);
     mutex_unlock(&p->lock);
-    pipe_wake(p, bytes, was_full && room);
+    pipe_wake(p, bytes, room);
     return done != 0 ? (ssize_t)done : n;
+}
+
+// Read into a page that is nobody's yet and put it into the ring, where a slot is kept free for it.
+// Bytes, or -errno.
+static ssize_t splice_slot_in(struct pipe *p, struct file *in, uint64_t *at, size_t want)
+{
+    struct pipe_slot slot = {.page = pipe_get_page(p)};
+
+    if (slot.page == NULL)
+        return -ENOMEM;
+    p->nr_reserved++;
+    mutex_unlock(&p->lock);
+    ssize_t n = splice_transfer(in, page_to_virt(slot.page), want, at, false);
+    mutex_lock(&p->lock);
+    p->nr_reserved--;
+    if (n > 0) {
+        slot.length = (uint32_t)n;
+        pipe_push(p, &slot);
+    } else {
+        pipe_put_page(p, slot.page);
+    }
+    return n;
 }
 
 ssize_t pipe_splice_from_file(struct file *in, uint64_t *in_at, struct file *out, size_t size,
@@ -63,25 +104,16 @@ ssize_t pipe_splice_from_file(struct file *in, uint64_t *in_at, struct file *out
     mutex_lock(&p->lock);
     ssize_t n = pipe_wait_room(p, nonblock);
     while (n >= 0 && done < size && !pipe_is_full(p)) {
-        struct pipe_slot slot = {.page = pipe_get_page(p)};
         size_t want = MIN(PAGE_SIZE, size - done);
-        n = -ENOMEM;
-        if (slot.page == NULL)
-            break;
-        n = splice_transfer(in, page_to_virt(slot.page), want, in_at, false);
-        if (n <= 0) {
-            pipe_put_page(p, slot.page);
-            break;
-        }
-        slot.length = (uint32_t)n;
-        pipe_push(p, &slot);
-        done += (size_t)n;
-        if ((size_t)n < want || in->ops->stream) // a second read might wait
+        n = splice_slot_in(p, in, in_at, want);
+        if (n > 0)
+            done += (size_t)n;
+        if (n < (ssize_t)want || in->ops->stream) // a second read might wait
             break;
     }
-    bool room = !pipe_is_full(p);
+    bool bytes = !pipe_is_empty(p), room = !pipe_is_full(p);
     mutex_unlock(&p->lock);
-    pipe_wake(p, done != 0, room);
+    pipe_wake(p, bytes, room);
     return done != 0 ? (ssize_t)done : n;
 }
 
@@ -89,6 +121,8 @@ ssize_t pipe_splice_from_user(struct file *out, struct uio *uio, bool nonblock)
 {
     struct pipe *p = out->private;
 
+    if (uio->left == 0)
+        return 0;
     mutex_lock(&p->lock);
     ssize_t n = pipe_wait_room(p, nonblock);
     if (n == 0)

@@ -4,8 +4,10 @@
 #include "ktap.h"
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 
 #define CAPACITY 65536
@@ -172,6 +174,40 @@ TEST(tee_copies)
     CHECK_EQ(read(to[0], back, sizeof(back)), 6500);
     CHECK(memcmp(back, bytes, 6000) == 0);
     CHECK(memcmp(back + 6000, bytes + 7000, 500) == 0);
+}
+
+// Who waits in a splice for a file keeps nobody from using the pipe.
+TEST(a_pipe_is_free_while_a_file_waits)
+{
+    make_pipes(0, 0);
+    int event = timerfd_create(CLOCK_MONOTONIC, 0);
+    struct itimerspec later = {.it_value.tv_sec = 1000};
+    CHECK_EQ(timerfd_settime(event, 0, &later, NULL), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        splice(event, NULL, from[1], NULL, 4096, 0);
+        _exit(errno == EINVAL ? 22 : 1);
+    }
+    usleep(100000);
+    int ep = epoll_create1(0);
+    struct epoll_event interest = {.events = EPOLLIN};
+    CHECK_EQ(epoll_ctl(ep, EPOLL_CTL_ADD, from[0], &interest), 0);
+    CHECK_EQ(write(from[1], "free", 4), 4);
+    CHECK_EQ(read(from[0], back, 10), 4);
+    kill(child, SIGKILL);
+    CHECK_EQ(waitpid(child, NULL, 0), child);
+}
+
+TEST(the_rest_of_a_packet_stays)
+{
+    make_pipes(O_DIRECT, 0);
+    CHECK_EQ(write(from[1], bytes, 100), 100);
+    int fd = memfd_create("splice", 0);
+    CHECK_EQ(splice(from[0], NULL, fd, NULL, 30, 0), 30);
+    CHECK_EQ(splice(from[0], NULL, to[1], NULL, 30, 0), 30);
+    CHECK_EQ(splice(from[0], NULL, fd, NULL, 100, 0), 40);
+    CHECK_EQ(pread(fd, back, 100, 0), 70);
+    CHECK(memcmp(back, bytes, 30) == 0 && memcmp(back + 30, bytes + 60, 40) == 0);
 }
 
 TEST(user_memory)
