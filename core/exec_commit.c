@@ -3,6 +3,7 @@
 // Nothing after the last check can fail.
 #include <arch/fpu.h>
 #include <errno.h>
+#include <lib/atomic.h>
 #include <mm/slab.h>
 #include <string.h>
 
@@ -166,6 +167,7 @@ int exec_commit(struct exec *x)
     enter_map(p, t, x->map);
     x->map = NULL;
     posix_timers_exit(p);
+    atomic_add_fetch(&p->nr_execs, 1);
     reset_signals(p, t, &u);
     reset_files(p, &u);
     set_name(p, t, x->way);

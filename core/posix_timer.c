@@ -17,6 +17,8 @@
 #include "sched_priv.h"
 #include "signal_priv.h"
 
+#define UNHEARD_MIN_NS (20 * NS_PER_MS)
+
 static struct posix_timer *find_locked(struct process *p, int id)
 {
     struct rb_node *n = p->posix_timers.node;
@@ -79,7 +81,8 @@ static int clamp_overrun(uint64_t n)
     return (int)MIN(n, (uint64_t)INT_MAX); // DELAYTIMER_MAX
 }
 
-// Nobody hears of it: the timer goes on, but takes no more than its share of the hart.
+// Nobody hears of it: the timer goes on, but seldom, however short its period, as a process may
+// have thousands of them. What is missed is counted.
 static void expire_unheard_locked(struct posix_timer *t, uint64_t now)
 {
     struct alarm *a = &t->alarm;
@@ -88,8 +91,8 @@ static void expire_unheard_locked(struct posix_timer *t, uint64_t now)
         return;
     }
     t->missed += period_forward(&a->deadline_ns, a->interval_ns, now);
-    if (a->deadline_ns - now < PERIOD_MIN_NS)
-        a->deadline_ns = now + PERIOD_MIN_NS;
+    if (a->deadline_ns - now < UNHEARD_MIN_NS)
+        a->deadline_ns = now + UNHEARD_MIN_NS;
     start_locked(t);
 }
 
@@ -132,8 +135,9 @@ void posix_timers_tick(struct process *p)
     if (likely(list_is_empty(&p->cpu_timers)))
         return; // one that comes now is seen by the next tick
     spin_lock(&p->signal_lock);
+    uint64_t of_process = process_cpu_ns_locked(p); // a sum over its threads: once for all
     list_for_each_entry_safe (t, next, &p->cpu_timers, cpu_node) {
-        uint64_t now = now_locked(t);
+        uint64_t now = t->cpu_thread ? now_locked(t) : of_process;
         if (now >= t->alarm.deadline_ns)
             expire_locked(t, now);
     }
@@ -233,31 +237,28 @@ static void posix_timer_free(struct posix_timer *t)
 static int publish(struct process *p, struct posix_timer *t, const sigval_t *value)
 {
     irq_flags_t flags = spin_lock_irqsave(&p->signal_lock);
-    if (t->notify != SIGEV_NONE) {
-        t->entry = signal_entry_alloc(p, true);
-        if (!t->entry) {
-            spin_unlock_irqrestore(&p->signal_lock, flags);
-            return -EAGAIN;
-        }
-        memset(t->entry->bytes, 0, sizeof(t->entry->bytes));
+    // One that tells nobody has an entry too: entries are what RLIMIT_SIGPENDING counts.
+    t->entry = signal_entry_alloc(p, true);
+    if (!t->entry) {
+        spin_unlock_irqrestore(&p->signal_lock, flags);
+        return -EAGAIN;
     }
+    memset(t->entry->bytes, 0, sizeof(t->entry->bytes));
     do {
         t->id = p->next_timer_id;
         p->next_timer_id = t->id == INT_MAX ? 0 : t->id + 1;
     } while (find_locked(p, t->id));
-    if (t->entry) {
-        siginfo_t info;
-        memset(&info, 0, SIGNAL_INFO_SIZE);
-        info.si_signo = t->signal;
-        info.si_code = SI_TIMER;
-        info.si_tid = t->id;
-        if (value)
-            info.si_value = *value;
-        else
-            info.si_int = t->id;
-        memcpy(t->entry->bytes, &info, SIGNAL_INFO_SIZE);
-        t->entry->timer = t;
-    }
+    siginfo_t info;
+    memset(&info, 0, SIGNAL_INFO_SIZE);
+    info.si_signo = t->signal;
+    info.si_code = SI_TIMER;
+    info.si_tid = t->id;
+    if (value)
+        info.si_value = *value;
+    else
+        info.si_int = t->id;
+    memcpy(t->entry->bytes, &info, SIGNAL_INFO_SIZE);
+    t->entry->timer = t;
     insert_locked(p, t);
     spin_unlock_irqrestore(&p->signal_lock, flags);
     return 0;
@@ -366,10 +367,8 @@ static void delete_locked(struct process *p, struct posix_timer *t, irq_flags_t 
 {
     reset_locked(t);
     rb_erase(&p->posix_timers, &t->node, NULL);
-    if (t->entry) {
-        t->entry->timer = NULL;
-        signal_entry_free(p, t->entry);
-    }
+    t->entry->timer = NULL;
+    signal_entry_free(p, t->entry);
     spin_unlock_irqrestore(&p->signal_lock, flags);
     if (alarm_clock_can_be_set(t->clock))
         realtime_watch_remove(&t->watch);

@@ -5,6 +5,7 @@
 #include <core/time.h>
 #include <errno.h>
 #include <fs/mqueue.h>
+#include <lib/atomic.h>
 #include <linux/fcntl.h>
 #include <mm/slab.h>
 #include <string.h>
@@ -154,6 +155,7 @@ long sys_mq_timedreceive(int fd, vaddr_t text, size_t size, vaddr_t priority, va
 struct notice {
     struct mqueue_notice common; // its owner is a process, with a reference
     struct process *process;
+    uint32_t nr_execs; // of the process then: another program isn't told
     sigval_t value;
 };
 
@@ -167,7 +169,8 @@ static void notice_drop(struct mqueue_notice *n)
 static void notice_tell(struct mqueue_notice *n, pid_t sender, uid_t sender_uid)
 {
     struct notice *notice = container_of(n, struct notice, common);
-    if (n->kind == SIGEV_SIGNAL && n->signal != 0) {
+    bool same = atomic_load(&notice->process->nr_execs) == notice->nr_execs;
+    if (n->kind == SIGEV_SIGNAL && n->signal != 0 && same) {
         siginfo_t info;
         memset(&info, 0, SIGNAL_INFO_SIZE);
         info.si_signo = n->signal;
@@ -212,6 +215,7 @@ static int register_notice(struct file *f, const struct sigevent *event)
         return -ENOMEM;
     process_get(p);
     n->process = p;
+    n->nr_execs = atomic_load(&p->nr_execs);
     n->value = event->sigev_value;
     n->common = (struct mqueue_notice){.owner = p,
                                        .table = p->fds,

@@ -95,9 +95,8 @@ static bool timerfd_take(struct timerfd *t, uint64_t *nr, int *err)
     if (is_cancelled_locked(t)) {
         *err = -ECANCELED;
         ready = true;
-        t->armed = false;
+        t->armed = t->armed && !t->expired; // what is still to come stays
         t->expired = false;
-        alarm_stop(&t->alarm);
     } else if (ready) {
         catch_up_locked(t);
         t->armed = !t->expired;

@@ -85,6 +85,7 @@ struct process {
     struct rb_root posix_timers; // by id: posix_timer.c
     int next_timer_id;
     struct list_node cpu_timers; // armed ones of CPU time
+    uint32_t nr_execs;           // atomic
     bool unkillable;             // pid 1: signals without a handler do nothing
 
     // Replaced only by the process's own thread (exec, unshare) or at exit, others take a reference

@@ -139,10 +139,12 @@ TEST(timerfd_hears_of_the_clock_being_set)
     clock_gettime(CLOCK_REALTIME, &real);
     clock_gettime(CLOCK_MONOTONIC, &mono);
     int fd = timerfd(CLOCK_REALTIME, 0), plain = timerfd(CLOCK_REALTIME, 0),
-        relative = timerfd(CLOCK_REALTIME, TFD_NONBLOCK);
+        relative = timerfd(CLOCK_REALTIME, TFD_NONBLOCK), distant = timerfd(CLOCK_REALTIME, 0);
     struct itimerspec set = {{0, 0}, {real.tv_sec + 500, 0}};
     arm(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, set);
     arm(plain, TFD_TIMER_ABSTIME, set);
+    set.it_value.tv_sec = real.tv_sec + 5000;
+    arm(distant, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, set);
     arm(relative, 0, every(500000 * MS, 0));
     CHECK_EQ(poll_ms(fd, 0), 0);
     struct timespec later = {real.tv_sec + 501, 0};
@@ -151,7 +153,10 @@ TEST(timerfd_hears_of_the_clock_being_set)
     CHECK_ERRNO(read(fd, &n, 8), ECANCELED);
     CHECK_EQ(read(plain, &n, 8), 8); // its time has come
     CHECK_EQ(n, 1);
-    CHECK_ERRNO(read(relative, &n, 8), EAGAIN); // not by this clock
+    CHECK_ERRNO(read(relative, &n, 8), EAGAIN);   // not by this clock
+    CHECK_ERRNO(read(distant, &n, 8), ECANCELED); // and it is still to come
+    CHECK_EQ(timerfd_gettime(distant, &set), 0);
+    CHECK(set.it_value.tv_sec > 4000);
     timer_t timer = make(CLOCK_REALTIME, SIGUSR1, 0);
     block(SIGUSR1);
     set.it_value.tv_sec = real.tv_sec + 1500;
