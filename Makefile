@@ -176,6 +176,7 @@ help:
 	@echo 'make check          format, layers, shell scripts, static analysis'
 	@echo 'make image          the card (or disk) that the board boots from'
 	@echo 'make flash DEV=/dev/sdX   write it to a card, asked and proven;  make netboot; make recovery PORT='
+	@echo 'make hil ENV=file    the suite for whole machines on what a labgrid environment describes (test/hil)'
 	@echo 'make boards         the kernels of all boards, and their table in README.md'
 	@echo 'make clean          remove $(BUILD)/'
 	@echo

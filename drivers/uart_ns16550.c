@@ -100,17 +100,18 @@ static const struct serial_ops uart_ops = {
 static void uart_interrupt(void *arg)
 {
     struct uart *u = arg; // the port is its first member
-    uint32_t cause = uart_read(&u->port, UART_IIR_FCR) & 0xf;
+    struct serial_port *p = &u->port;
+    uint32_t cause = uart_read(p, UART_IIR_FCR) & 0xf;
 
-    serial_receive(&u->port);
-    serial_transmit(&u->port);
-    if (!u->is_dw_apb)
-        return;
-    if (cause == UART_IIR_BUSY)
-        uart_read(&u->port, UART_USR);
-    // DW-APB may say "timeout" with an empty FIFO; only a read of it ends that.
-    if (cause == UART_IIR_TIMEOUT && !(uart_read(&u->port, UART_LSR) & UART_LSR_RX_READY))
-        uart_read(&u->port, UART_RBR_THR);
+    if (u->is_dw_apb && cause == UART_IIR_BUSY)
+        uart_read(p, UART_USR);
+    // DW-APB may say "timeout" with an empty FIFO, and only a read of it ends that. Looked at
+    // before bytes are taken: after that the FIFO is always empty, and the next byte may be on its
+    // way.
+    if (u->is_dw_apb && cause == UART_IIR_TIMEOUT && !(uart_read(p, UART_LSR) & UART_LSR_RX_READY))
+        uart_read(p, UART_RBR_THR);
+    serial_receive(p);
+    serial_transmit(p);
 }
 
 static int uart_probe(const void *fdt, int node)

@@ -7,10 +7,14 @@ import os
 import re
 import struct
 import subprocess
+import sys
 import time
 import tty
 
 import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import check_bindings  # noqa: E402
 
 from harness import board, images, ktap
 from harness.shell import Shell
@@ -158,6 +162,22 @@ def test_damaged_partition_table(lab):
     shell = Shell(lab.machine(direct)).await_boot(SECONDS)
     assert "mmcblk0: both copies of its GPT are damaged: no partitions" in shell.machine.log
     assert "mmcblk0p" not in shell.check("cat /proc/partitions")
+
+
+def test_card_is_pulled_out(lab):
+    """Reads fail, the log says why, once, and the system goes on."""
+    boot = board.BoardBoot(board=UNLEASHED, initrd=board.initrd(), append=board.console(UNLEASHED), mem="2G", bios=images.opensbi(),
+                           disk=board.card(UNLEASHED, "pulled"))
+    shell = Shell(lab.machine(boot)).await_boot(SECONDS)
+    shell.check("head -c 4096 /dev/mmcblk0p3 > /dev/null")
+    monitor = shell.machine.driver.qmp  # labgrid's knows no arguments
+    monitor.monitor_in.write(b'{"execute": "eject", "arguments": {"device": "sd0", "force": true}}\n')
+    monitor.monitor_in.flush()
+    shell.machine.drain(1)
+    for _ in range(2):
+        status, text = shell.run("dd if=/dev/mmcblk0p3 bs=64k skip=9 count=1 of=/dev/null", 60)
+        assert status == 1 and "Input/output error" in text, text
+    assert shell.check("dmesg | grep -c 'mmcblk0: the card doesn.t answer: was it pulled out?'") == "1\n"
 
 
 def test_no_card_and_no_initramfs(lab):
@@ -352,3 +372,21 @@ def test_netboot_as_it_is_printed(lab, tmp_path):
             machine.expect("=> $", 90)
     machine.expect(r"Vireo \S+ on sifive-unleashed", 90)
     machine.expect(r"~ # ", 90)
+
+
+# Device trees
+
+@pytest.mark.slow
+def test_drivers_ask_for_what_bindings_have(tmp_path):
+    """Names in drivers against the bindings of Debian's linux-source; an invented one is noticed."""
+    folder = os.path.join(images.OUT, "bindings")
+    inside = "linux-source-6.12/Documentation/devicetree/bindings"
+    if not os.path.isdir(os.path.join(folder, inside)):
+        os.makedirs(folder, exist_ok=True)
+        archive = images.one(images.fetched("deb:linux-source-6.12") + "/usr/src/linux-source-*.tar.xz")
+        images.command(["tar", "-C", folder, "-xJf", archive, inside])
+    program = os.path.join(images.TOP, "test/check_bindings.py")
+    assert "names of" in images.command([program, os.path.join(folder, inside)])
+    (tmp_path / "x.c").write_text('static const char *const x_compatible[] = {"vireo,invented", "sifive,uart0", NULL};\n')
+    _, complaints = check_bindings.check(os.path.join(folder, inside), [str(tmp_path / "x.c")])
+    assert len(complaints) == 1 and "vireo,invented" in complaints[0]
