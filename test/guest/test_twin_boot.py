@@ -139,17 +139,12 @@ def test_vireo_boots(lab):
 
 def test_vireo_runs_its_programs_on_the_strict_twin(lab):
     """All of the KTAP suite, with a TLB that keeps what it may and an instruction cache that does not follow."""
-    run_programs(lab, twin_programs(), variant="strict")
+    run_programs(lab, sorted(images.programs()), variant="strict")
 
 
 @slow
 def test_vireo_runs_its_programs(lab):
-    run_programs(lab, twin_programs())
-
-
-def twin_programs():
-    """All but one that measures who waits how long, which a busy host spoils; it runs on virt."""
-    return sorted(set(images.programs()) - {"futex_pi"})
+    run_programs(lab, sorted(images.programs()))
 
 
 def run_programs(lab, names, **options):
