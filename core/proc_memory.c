@@ -180,10 +180,11 @@ static int show_region_usage(void *ctx, const struct vm_region *r)
 
     if (err)
         return err;
+    const unsigned long page_size = r->flags & VM_HUGETLB ? PT_SIZE(1) : PAGE_SIZE;
     vm_region_usage(r, &u);
     text_printf(t, "%-15s %8lu kB\n", "Size:", (r->end - r->start) / 1024);
-    text_printf(t, "%-15s %8lu kB\n", "KernelPageSize:", PAGE_SIZE / 1024);
-    text_printf(t, "%-15s %8lu kB\n", "MMUPageSize:", PAGE_SIZE / 1024);
+    text_printf(t, "%-15s %8lu kB\n", "KernelPageSize:", page_size / 1024);
+    text_printf(t, "%-15s %8lu kB\n", "MMUPageSize:", page_size / 1024);
     show_usage(t, &u);
     text_printf(t, "%-15s %8lu kB\n", "Swap:", 0UL);
     text_printf(t, "%-15s %8lu kB\n",
@@ -195,7 +196,8 @@ static int show_region_usage(void *ctx, const struct vm_region *r)
                  {VM_SHARED, "sh "},   {VM_MAYREAD, "mr "},    {VM_MAYWRITE, "mw "},
                  {VM_MAYEXEC, "me "},  {VM_GROWSDOWN, "gd "},  {VM_LOCKED, "lo "},
                  {VM_DONTFORK, "dc "}, {VM_NORESERVE, "nr "},  {VM_WIPEONFORK, "wf "},
-                 {VM_HUGEPAGE, "hg "}, {VM_NOHUGEPAGE, "nh "}, {VM_LOCKONFAULT, "lf "}};
+                 {VM_HUGEPAGE, "hg "}, {VM_NOHUGEPAGE, "nh "}, {VM_LOCKONFAULT, "lf "},
+                 {VM_HUGETLB, "ht "}};
     text_printf(t, "VmFlags: ");
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (r->flags & names[i].flag)

@@ -43,9 +43,13 @@ int proc_show_meminfo(struct text *t, uint64_t key)
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         text_printf(t, "%-15s %8lu kB\n", rows[i].name, PROC_PAGES_TO_KIB(rows[i].pages));
-    // None is ever set aside.
-    text_printf(t, "HugePages_Total: %7d\nHugePages_Free:  %7d\nHugePages_Rsvd:  %7d\n", 0, 0, 0);
+    struct vm_hugetlb_stats pool;
+    vm_hugetlb_stats(&pool);
+    text_printf(t, "HugePages_Total: %7lu\nHugePages_Free:  %7lu\nHugePages_Rsvd:  %7d\n",
+                (unsigned long)pool.nr_total, (unsigned long)pool.nr_free, 0);
     text_printf(t, "HugePages_Surp:  %7d\nHugepagesize:    %7lu kB\n", 0, PT_SIZE(1) / 1024);
+    text_printf(t, "Hugetlb:         %7lu kB\n",
+                (unsigned long)(pool.nr_total * (PT_SIZE(1) / 1024)));
     return 0;
 }
 
@@ -183,8 +187,22 @@ static int show_mmap_min_addr(struct text *t, uint64_t key)
 
 static int show_nr_hugepages(struct text *t, uint64_t key)
 {
-    text_printf(t, "0\n");
+    struct vm_hugetlb_stats pool;
+
+    vm_hugetlb_stats(&pool);
+    text_printf(t, "%lu\n", (unsigned long)pool.nr_total);
     return 0;
+}
+
+static ssize_t store_nr_hugepages(uint64_t key, const char *data, size_t n)
+{
+    unsigned int nr;
+    int err = parse_number(data, n, &nr);
+
+    if (err != 0)
+        return err;
+    vm_hugetlb_set(nr);
+    return (ssize_t)n;
 }
 
 const struct proc_file proc_vm_files[] = {
@@ -206,6 +224,9 @@ const struct proc_file proc_vm_files[] = {
      .store = store_max_map_count},
     {.name = "drop_caches", .mode = S_IFREG | 0200, .store = store_drop_caches},
     {.name = "mmap_min_addr", .mode = R_ALL, .show = show_mmap_min_addr},
-    {.name = "nr_hugepages", .mode = R_ALL, .show = show_nr_hugepages},
+    {.name = "nr_hugepages",
+     .mode = RW_ROOT,
+     .show = show_nr_hugepages,
+     .store = store_nr_hugepages},
     {.name = NULL},
 };

@@ -18,6 +18,7 @@
 #include <sync/spinlock.h>
 
 #include "page_priv.h"
+#include "vm_hugetlb_priv.h"
 
 // A hart keeps enough for a small process to come and go without the buddy lock; less where memory
 // is short (page_init).
@@ -338,6 +339,8 @@ bool page_prepare_zeroed(void)
 static __attribute__((noinline)) void page_free_slow(struct page *p)
 {
     ASSERT(p->kind == PAGE_USED);
+    if ((p->flags & PAGE_HUGETLB) && vm_hugetlb_give(p))
+        return;
     irq_flags_t flags = irq_save();
     struct hart_cache *cache = &hart_caches[hart_self()->cpu];
     if (p->order == 0) {

@@ -11,6 +11,7 @@
 
 #include "page_priv.h"
 #include "radix_priv.h"
+#include "vm_hugetlb_priv.h"
 #include "vm_map_priv.h"
 #include "vm_object_priv.h"
 
@@ -219,8 +220,25 @@ static int fault_huge(struct fault *f)
     return err;
 }
 
+// A page of the pool, or SIGBUS.
+static int fault_hugetlb(struct fault *f)
+{
+    if (!vm_cursor_fits_huge(&f->c))
+        return 0; // a table that its last user is about to drop: again
+    struct page *block = vm_hugetlb_take();
+    if (!block)
+        return -EFAULT;
+    vm_hugetlb_clear(block);
+    int err = vm_cursor_map_huge(&f->c, block, f->prot);
+    if (err != 0)
+        page_put(block);
+    return err;
+}
+
 static int fault_absent(struct fault *f)
 {
+    if (unlikely(f->r->flags & VM_HUGETLB))
+        return fault_hugetlb(f);
     if (fault_may_huge(f) && vm_cursor_fits_huge(&f->c) && fault_huge(f) == 0)
         return 0;
     return fault_zero(f);
@@ -233,6 +251,8 @@ static int fault_huge_present(struct fault *f, struct vm_mapping *now)
         mmu_context_flush_local(&f->m->space.context, f->va);
         return 0;
     }
+    if (f->r->flags & VM_HUGETLB)
+        return vm_hugetlb_copy(&f->c, now->page - f->va % PT_SIZE(1) / PAGE_SIZE, f->prot);
     int err = vm_cursor_own(&f->c, PAGE_SIZE, VM_OWN_PAGES);
     if (err != 0)
         return err;

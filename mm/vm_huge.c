@@ -119,6 +119,19 @@ int vm_cursor_map_huge(struct vm_cursor *c, struct page *block, unsigned int pro
     return 0;
 }
 
+void cursor_replace_huge(struct vm_cursor *c, struct page *block, unsigned int prot)
+{
+    pte_t *entry = &cursor_level1(c, c->pos)[pt_index(c->pos, 1)];
+    vaddr_t start = ALIGN_DOWN(c->pos, PT_SIZE(1));
+    struct page *old = leaf_page(*entry);
+
+    // Break before make.
+    atomic_store(entry, 0);
+    mmu_context_flush(&c->space->context, start, start + PT_SIZE(1));
+    cursor_free_huge(c, old);
+    atomic_store_release(entry, pte_make(page_address(block), leaf_bits(prot, false)));
+}
+
 bool vm_cursor_take_huge(struct vm_cursor *c, unsigned int prot)
 {
     pte_t *entry = &cursor_level1(c, c->pos)[pt_index(c->pos, 1)];

@@ -22,6 +22,8 @@ static int discard_part(struct vm_region *r, vaddr_t start, vaddr_t end, long ad
     if (((r->flags & VM_LOCKED) && advice != MADV_DONTNEED_LOCKED) ||
         (r->object && r->object->ops->device_page))
         return -EINVAL;
+    if ((r->flags & VM_HUGETLB) && (advice == MADV_FREE || (start | end) % PT_SIZE(1) != 0))
+        return -EINVAL;
     // Freeing lazily is allowed to be freeing at once.
     if (advice == MADV_FREE && r->object)
         return -EINVAL;

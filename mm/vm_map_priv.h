@@ -24,11 +24,13 @@ void vm_region_remove(struct vm_region *r);
 void vm_region_resize(struct vm_region *r, vaddr_t start, vaddr_t end);
 // Change flags, with the sums.
 void vm_region_set_flags(struct vm_region *r, unsigned int flags);
-// Cut at addr inside r: r keeps what is below, *high (may be NULL) is the rest. 0 or -ENOMEM.
+// Cut at addr inside r: r keeps what is below, *high (may be NULL) is the rest. 0, -ENOMEM or
+// -EINVAL (inside a page of the pool).
 int vm_region_split(struct vm_region *r, vaddr_t addr, struct vm_region **high);
 // Join with equal neighbours; returns the region that now holds r's range.
 struct vm_region *vm_region_merge(struct vm_region *r);
-// See that [start, end) begins and ends at borders of regions. 0 or -ENOMEM (nothing changed).
+// See that [start, end) begins and ends at borders of regions. 0, -ENOMEM or -EINVAL (nothing
+// changed).
 int vm_region_isolate(struct vm_map *m, vaddr_t start, vaddr_t end);
 // Merge all that touches [start, end].
 void vm_region_merge_range(struct vm_map *m, vaddr_t start, vaddr_t end);

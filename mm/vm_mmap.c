@@ -6,6 +6,7 @@
 #include <lib/atomic.h>
 #include <linux/mman.h>
 
+#include "vm_hugetlb_priv.h"
 #include "vm_map_priv.h"
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -17,6 +18,15 @@
     (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |        \
      MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |       \
      MAP_HUGETLB | MAP_FIXED_NOREPLACE)
+
+// Of 2 MiB, private memory: there is no pool of larger ones, nor for shared memory.
+static int hugetlb_check(const struct vm_mmap_args *a)
+{
+    unsigned int shift = a->flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+    if (shift != 0 && shift != PT_SHIFT(1) && shift != PT_SHIFT(2))
+        return -EINVAL;
+    return shift == PT_SHIFT(2) || (a->flags & MAP_TYPE) != MAP_PRIVATE ? -ENOMEM : 0;
+}
 
 // Kind, rights and object. 0 or -errno; *flags becomes VM_*.
 static int mmap_region_flags(const struct vm_mmap_args *a, unsigned int *flags)
@@ -40,12 +50,15 @@ static int mmap_region_flags(const struct vm_mmap_args *a, unsigned int *flags)
         return -EACCES;
     if ((a->flags & MAP_GROWSDOWN) && (type != MAP_PRIVATE || a->object))
         return -EINVAL;
-    if (a->flags & MAP_HUGETLB)
-        return anonymous ? -ENOMEM : -EINVAL; // no huge page is set aside
+    if (a->flags & MAP_HUGETLB) {
+        int err = anonymous ? hugetlb_check(a) : -EINVAL;
+        if (err != 0)
+            return err;
+    }
     *flags = a->prot | may | (type == MAP_PRIVATE ? 0 : VM_SHARED) |
              (a->flags & MAP_GROWSDOWN ? VM_GROWSDOWN : 0) |
              (a->flags & MAP_NORESERVE ? VM_NORESERVE : 0) |
-             (a->flags & MAP_LOCKED ? VM_LOCKED : 0) |
+             (a->flags & MAP_LOCKED ? VM_LOCKED : 0) | (a->flags & MAP_HUGETLB ? VM_HUGETLB : 0) |
              // Threads' stacks are large and hardly used.
              (a->flags & MAP_STACK ? VM_NOHUGEPAGE : 0);
     return 0;
@@ -59,7 +72,7 @@ static long mmap_place(const struct vm_map *m, const struct vm_mmap_args *a, siz
     if (a->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
         if (a->addr > USER_END - size)
             return -ENOMEM;
-        if (a->addr % PAGE_SIZE != 0)
+        if (a->addr % (a->flags & MAP_HUGETLB ? PT_SIZE(1) : PAGE_SIZE) != 0)
             return -EINVAL;
         if (a->addr < USER_BASE)
             return -EPERM;
@@ -67,7 +80,8 @@ static long mmap_place(const struct vm_map *m, const struct vm_mmap_args *a, siz
             return -EEXIST;
         return (long)a->addr;
     }
-    vaddr_t hint = ALIGN_DOWN(a->addr, PAGE_SIZE);
+    vaddr_t hint =
+        a->flags & MAP_HUGETLB ? ALIGN_UP(a->addr, PT_SIZE(1)) : ALIGN_DOWN(a->addr, PAGE_SIZE);
     if (hint != 0) {
         hint = MAX(hint, USER_BASE);
         if (hint <= USER_END - size && vm_region_is_free(m, hint, hint + size))
@@ -77,6 +91,8 @@ static long mmap_place(const struct vm_map *m, const struct vm_mmap_args *a, siz
     bool huge = !a->object && size % PT_SIZE(1) == 0 && !(a->flags & MAP_STACK);
     vaddr_t found =
         huge ? vm_region_find_aligned_gap(m, size, PT_SIZE(1)) : vm_region_find_gap(m, size);
+    if ((a->flags & MAP_HUGETLB) && found % PT_SIZE(1) != 0)
+        return -ENOMEM;
     return found ? (long)found : -ENOMEM;
 }
 
@@ -127,6 +143,11 @@ static long mmap_locked(struct vm_map *m, const struct vm_mmap_args *a, unsigned
     if (!r)
         return -ENOMEM;
     int err = vm_map_unmap_locked(m, (vaddr_t)start, end);
+    if (err == 0 && (flags & (VM_HUGETLB | VM_NORESERVE)) == VM_HUGETLB) {
+        err = vm_hugetlb_populate(m, (vaddr_t)start, end, flags & VM_PROT_MASK);
+        if (err != 0)
+            (void)vm_map_unmap_pages(m, (vaddr_t)start, end);
+    }
     if (err == 0 && !mmap_extend_neighbour(m, &like, (vaddr_t)start, end)) {
         vm_region_insert(m, r);
         vm_region_merge(r);
@@ -144,7 +165,7 @@ long vm_map_mmap(struct vm_map *m, const struct vm_mmap_args *args)
 
     if (a.size == 0 || a.offset % PAGE_SIZE != 0)
         return -EINVAL;
-    size_t size = ALIGN_UP(a.size, PAGE_SIZE);
+    size_t size = ALIGN_UP(a.size, a.flags & MAP_HUGETLB ? PT_SIZE(1) : PAGE_SIZE);
     if (size < a.size)
         return -ENOMEM;
     if (a.object && a.offset + size < a.offset)

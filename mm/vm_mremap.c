@@ -29,6 +29,8 @@ static int mremap_check(const struct mremap *q, const struct vm_region *r)
 
     if (q->old_size == 0 && !(r->flags & VM_SHARED))
         return -EINVAL;
+    if (r->flags & VM_HUGETLB)
+        return -EINVAL;
     if ((q->flags & MREMAP_DONTUNMAP) && r->object && r->object->ops->device_page)
         return -EINVAL;
     if (q->old_size > r->end - q->old)

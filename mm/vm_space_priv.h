@@ -133,6 +133,8 @@ void space_drop_shared(struct vm_space *s, pte_t entry);
 #define HUGE_ORDER (PT_SHIFT(1) - PAGE_SHIFT)
 int cursor_split_huge(struct vm_cursor *c, pte_t *entry); // 0 or -ENOMEM
 void huge_drop(struct page *block);
+// Map `block` instead of the 2 MiB page at the cursor; takes over the reference.
+void cursor_replace_huge(struct vm_cursor *c, struct page *block, unsigned int prot);
 // Leaves at the head of from[n], copy-on-write on both sides from now on; how many there were.
 // *seen gets the bits that any of them had.
 unsigned int huge_clone_run(pte_t *from, pte_t *to, unsigned int n, pte_t *seen);

@@ -68,7 +68,7 @@ uint64_t vm_commit_limit_pages(void)
 
 void vm_commit(unsigned int flags, int64_t pages)
 {
-    if ((flags & (VM_WRITE | VM_SHARED | VM_NORESERVE)) == VM_WRITE)
+    if ((flags & (VM_WRITE | VM_SHARED | VM_NORESERVE | VM_HUGETLB)) == VM_WRITE)
         atomic_add_relaxed(&committed_pages, (uint64_t)pages);
 }
 
@@ -77,7 +77,7 @@ bool vm_map_may_commit(unsigned int flags, uint64_t nr_pages)
     unsigned int mode = atomic_load(&overcommit_mode);
     struct page_stats stats;
 
-    if (mode == VM_OVERCOMMIT_ALWAYS || (flags & (VM_WRITE | VM_SHARED)) != VM_WRITE)
+    if (mode == VM_OVERCOMMIT_ALWAYS || (flags & (VM_WRITE | VM_SHARED | VM_HUGETLB)) != VM_WRITE)
         return true;
     if (mode == VM_OVERCOMMIT_NEVER)
         return vm_committed_pages() + nr_pages <= vm_commit_limit_pages();

@@ -15,7 +15,7 @@ import sys
 
 TREE = "build/mutant"
 TLB, CURSOR, HUGE, WALK = "arch/tlb_test", "space/cursor_test", "mm/random_huge_test", "mm/random_test"
-PAGES, MAP = "mm/page_test", "mm/vm_map_test"
+PAGES, MAP, FAULT = "mm/page_test", "mm/vm_map_test", "mm/vm_fault_test"
 BUCKET, FUTEX, PI, PI_REQUEUE = "sync/futex_bucket_test", "sync/futex_test", "sync/pi_test", "sync/pi_requeue_test"
 # (file, text that stands there once, what takes its place, test that must notice)
 MUTATIONS = (
@@ -71,6 +71,8 @@ MUTATIONS = (
     ("mm/vm_huge.c", "shared = (pte | PTE_COW) & ~PTE_W;", "shared = pte;", HUGE),
     ("mm/vm_huge.c", "            page_hold(&block[p]);", "            (void)p;", HUGE),
     ("mm/vm_huge.c", "(block->order == HUGE_ORDER ? 1 : PT_ENTRIES); p++)", "1; p++)", HUGE),
+    ("mm/vm_huge.c", "mmu_context_flush(&c->space->context, start, start + PT_SIZE(1));", "(void)start;", FAULT),
+    ("mm/vm_region.c", "    if ((r->flags & VM_HUGETLB) && addr", "    if (false && addr", FAULT),
     ("mm/vm_region.c", "if (rb_entry(n, struct vm_region, node)->gap_max == before)", "if (before || true)", MAP),
     ("mm/page.c", "    page_clear(phys_to_virt(page_address(p)));\n    p->refs = 0;", "    p->refs = 0;", PAGES),
     ("mm/vm_unmap.c", "cursor_note_flush(c, va, va + PT_SIZE(1));", "(void)0;", HUGE),

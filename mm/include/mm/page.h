@@ -44,8 +44,9 @@ struct page {
     };
 };
 
-#define PAGE_DIRTY  BIT(0) // differs from what the object's write_back last wrote
-#define TABLE_STRAY BIT(1) // a page table that no walk reaches; guarded by its lock
+#define PAGE_DIRTY   BIT(0) // differs from what the object's write_back last wrote
+#define PAGE_HUGETLB BIT(2) // a block that goes back to the pool of huge pages
+#define TABLE_STRAY  BIT(1) // a page table that no walk reaches; guarded by its lock
 
 // Boot: before page_init() early pages come from the largest free range found in the tree.
 // Describe RAM and what of it is taken; then page_init() builds the page array and frees the rest.

@@ -28,6 +28,7 @@
 #define VM_HUGEPAGE    BIT(13) // madvise(2)'s
 #define VM_NOHUGEPAGE  BIT(14)
 #define VM_LOCKONFAULT BIT(15) // VM_LOCKED, but brought in by use alone
+#define VM_HUGETLB     BIT(16) // of the pool's 2 MiB pages alone
 #define VM_PROT_MASK   (VM_READ | VM_WRITE | VM_EXEC)
 
 // What a mapped file tells mm and /proc/PID/maps; fs implements it over struct file.
@@ -136,6 +137,13 @@ struct vm_fault_result vm_map_fault(struct vm_map *m, vaddr_t addr, enum vm_acce
 // none, -EFAULT or -ENOMEM. `force` ignores page protection (ptrace-like) but not VM_MAY*.
 ssize_t vm_map_access(struct vm_map *m, vaddr_t addr, void *buf, size_t size, bool write,
                       bool force);
+
+// The pool of MAP_HUGETLB, in pages of 2 MiB. set: as far as they are to be had.
+struct vm_hugetlb_stats {
+    uint64_t nr_total, nr_free;
+};
+void vm_hugetlb_stats(struct vm_hugetlb_stats *stats);
+void vm_hugetlb_set(uint64_t nr_pages);
 
 // Which anonymous memory may come in pages of 2 MiB: all but what madvise(2) excepts, what madvise
 // asks for, none.

@@ -150,6 +150,75 @@ TEST(max_map_count)
     CHECK_EQ(before, 65530);
 }
 
+static long meminfo(const char *field);
+
+static bool faults(volatile char *p)
+{
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        signal(SIGBUS, SIG_DFL);
+        *p = 1;
+        _exit(0);
+    }
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS;
+}
+
+TEST(pool_of_huge_pages)
+{
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
+    long before = setting("nr_hugepages", 6);
+    CHECK_EQ(before, 0);
+    CHECK_EQ(setting("nr_hugepages", -1), 6);
+    CHECK_EQ(meminfo("HugePages_Free:"), 6);
+    CHECK(mmap(NULL, 7 * HUGE, RW, flags, -1, 0) == MAP_FAILED);
+    CHECK_EQ(errno, ENOMEM);
+    CHECK(mmap(NULL, HUGE, RW, flags | 5 << 26, -1, 0) == MAP_FAILED);
+    CHECK_EQ(errno, EINVAL);
+    CHECK(mmap(NULL, 1 << 30, RW, flags | 30 << 26, -1, 0) == MAP_FAILED);
+    CHECK_EQ(errno, ENOMEM);
+    char *p = mmap(NULL, 2 * HUGE + PAGE, RW, flags | 21 << 26, -1, 0);
+    CHECK(p != MAP_FAILED && (uintptr_t)p % HUGE == 0);
+    for (int i = 0; i < 3 * HUGE; i += PAGE) {
+        CHECK_EQ(p[i], 0);
+        p[i] = (char)(i / PAGE);
+    }
+    CHECK_EQ(meminfo("HugePages_Free:"), 3);
+    CHECK_EQ(munmap(p, PAGE), -1);
+    CHECK_EQ(errno, EINVAL);
+    CHECK_EQ(mprotect(p + PAGE, HUGE, PROT_READ), -1);
+    CHECK_EQ(errno, EINVAL);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        bool same = p[HUGE + PAGE] == 1;
+        p[HUGE + PAGE] = 77;
+        _exit(!same || p[HUGE + PAGE] != 77 || p[HUGE + 2 * PAGE] != 2 ||
+              meminfo("HugePages_Free:") != 2);
+    }
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK_EQ(p[HUGE + PAGE], 1);
+    CHECK_EQ(madvise(p + HUGE, HUGE, MADV_DONTNEED), 0);
+    CHECK_EQ(meminfo("HugePages_Free:"), 4);
+    CHECK_EQ(p[HUGE + PAGE], 0);
+    CHECK_EQ(meminfo("HugePages_Free:"), 3);
+    CHECK_EQ(munmap(p + 2 * HUGE, HUGE), 0);
+    CHECK_EQ(meminfo("HugePages_Free:"), 4);
+    char *all = mmap(NULL, 4 * HUGE, RW, flags | MAP_NORESERVE, -1, 0);
+    CHECK(all != MAP_FAILED);
+    memset(all, 1, 4 * HUGE);
+    CHECK(faults(all)); // its copy of a page can't be had
+    CHECK_EQ(setting("nr_hugepages", 1), 6);
+    CHECK_EQ(munmap(all, 4 * HUGE), 0);
+    CHECK_EQ(munmap(p, 2 * HUGE), 0);
+    CHECK_EQ(setting("nr_hugepages", 0), 1);
+    CHECK_EQ(meminfo("HugePages_Total:"), 0);
+}
+
 static long meminfo(const char *field)
 {
     char line[100];

@@ -224,6 +224,59 @@ static void access_from_outside(void **state)
     assert_int_equal(host_user_write(m, AT(0), buf, 1), SIGSEGV); // still read-only for itself
 }
 
+static uint64_t pool_free(void)
+{
+    struct vm_hugetlb_stats now;
+    vm_hugetlb_stats(&now);
+    return now.nr_free;
+}
+
+// Taken by mmap, copied whole after fork, cut at 2 MiB only, back in the pool at the end.
+static void pages_of_the_pool(void **state)
+{
+    const size_t huge = PT_SIZE(1);
+    int value = 5;
+    vm_hugetlb_set(3);
+    assert_int_equal(pool_free(), 3);
+    struct vm_mmap_args a = {.size = 2 * huge, .prot = RW, .flags = ANON | MAP_HUGETLB};
+    vaddr_t at = (vaddr_t)vm_map_mmap(m, &a);
+    assert_int_equal(at % huge, 0);
+    assert_int_equal(pool_free(), 1);
+    assert_int_equal(vm_map_mmap(m, &a), -ENOMEM);
+    assert_int_equal(pool_free(), 1);
+    assert_int_equal(host_user_write(m, at + SIZE(7), &value, 4), 0);
+    assert_int_equal(vm_map_munmap(m, at, SIZE(1)), -EINVAL);
+    assert_int_equal(vm_map_mprotect(m, at + SIZE(1), huge, VM_READ), -EINVAL);
+    assert_int_equal(vm_map_madvise(m, at, SIZE(3), MADV_DONTNEED), -EINVAL);
+    assert_int_equal(regions(), 1);
+
+    struct vm_map *child = vm_map_fork(m);
+    assert_int_equal(host_user_read(child, at + SIZE(7), &value, 4), 0);
+    assert_int_equal(value, 5);
+    assert_int_equal(host_user_read(child, at + SIZE(8), &value, 4), 0);
+    value = 6;
+    assert_int_equal(host_user_write(child, at + SIZE(7), &value, 4), 0);
+    host_check_tlb(); // all of the old page is forgotten
+    assert_int_equal(host_user_read(child, at + SIZE(7), &value, 4), 0);
+    assert_int_equal(value, 6);
+    assert_int_equal(pool_free(), 0);
+    assert_int_equal(host_user_write(child, at + huge, &value, 4), SIGBUS);
+    assert_int_equal(host_user_read(m, at + SIZE(7), &value, 4), 0);
+    assert_int_equal(value, 5);
+    vm_map_put(child);
+    assert_int_equal(pool_free(), 1);
+    assert_int_equal(host_user_write(m, at + SIZE(7), &value, 4), 0); // ours alone again
+    assert_int_equal(pool_free(), 1);
+    assert_int_equal(vm_map_madvise(m, at + huge, huge, MADV_DONTNEED), 0);
+    assert_int_equal(pool_free(), 2);
+    assert_int_equal(host_user_read(m, at + huge, &value, 4), 0);
+    assert_int_equal(value, 0);
+    vm_hugetlb_set(0); // what is in use goes when it comes back
+    assert_int_equal(pool_free(), 0);
+    assert_int_equal(vm_map_munmap(m, at, 2 * huge), 0);
+    assert_int_equal(pool_free(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +291,7 @@ int main(void)
         T(copy_on_write_counts),
         T(fork_obeys_advice),
         T(access_from_outside),
+        T(pages_of_the_pool),
     };
     return cmocka_run_group_tests_name("mm/vm_fault", tests, group_setup, NULL);
 }
