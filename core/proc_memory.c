@@ -143,9 +143,8 @@ static int show_region(void *ctx, const struct vm_region *r)
     if (name) {
         for (; end < c->line + NAME_COLUMN; end++)
             *end = ' ';
-        size_t length = strlen(name);
-        memmove(end, name, length);
-        end += length;
+        while (*name) // downwards, and maybe over itself
+            *end++ = *name++;
     }
     *end++ = '\n';
     text_append(c->text, c->line, (size_t)(end - c->line));

@@ -48,7 +48,7 @@ uint64_t ipc_limit(enum ipc_limit which)
 
 int ipc_limit_set(enum ipc_limit which, uint64_t value)
 {
-    if (value > limits[which].max && (which < IPC_SHM_NEXT_ID || value != IPC_ANY_ID))
+    if ((which < IPC_SHM_NEXT_ID || value != IPC_ANY_ID) && value > limits[which].max)
         return which == IPC_SEMMNI ? -ERANGE : -EINVAL;
     atomic_store(&limits[which].value, value);
     if (which == IPC_SHM_RMID_FORCED && value)
