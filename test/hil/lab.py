@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""lab.py on|off|cycle BOARD PORT, or lab.py initrd: a machine in QEMU as a board in a lab is: its power is a command, its serial line a TCP
+"""lab.py on|off|cycle BOARD PORT, lab.py serve PORT, or lab.py initrd: a machine in QEMU as a board in a lab is: its power is a command, its serial line a TCP
 port (what ser2net gives). With it the drivers for boards are tried without one: env/remote.yaml.
+lab.py serve is the adapter at PORT, there whether the machine has power or not.
 lab.py initrd prints the path of the suite's initramfs."""
 
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -38,14 +41,36 @@ def off(pid_file):
 def on(pid_file, board, port):
     import system
     words = [word for word in system.arguments(board, os.environ.get("LAB_BOOT", "card"), "") if word != "-no-reboot"]
-    words += ["-monitor", "none", "-serial", f"tcp:127.0.0.1:{port},server=on,wait=off"]
+    words += ["-monitor", "none", "-serial", f"tcp:127.0.0.1:{int(port) + 1}"]
     qemu = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,  # pylint: disable=consider-using-with
                             start_new_session=True)
     with open(pid_file, "w", encoding="ascii") as file:
         file.write(str(qemu.pid))
 
 
+def serve(port):
+    """Bytes between whoever is connected at port and the machine at the port after it."""
+    listeners = [socket.create_server(("127.0.0.1", port + n)) for n in range(2)]
+    ends = [None, None]
+    while True:
+        for source in select.select(listeners + [end for end in ends if end], [], [])[0]:
+            if source in listeners:
+                ends[listeners.index(source)] = source.accept()[0]
+                continue
+            side = ends.index(source)
+            try:
+                data = source.recv(65536)
+                if data and ends[1 - side]:
+                    ends[1 - side].sendall(data)
+            except OSError:
+                data = b""
+            if not data:
+                ends[side] = None
+
+
 def main():
+    if sys.argv[1:2] == ["serve"]:
+        serve(int(sys.argv[2]))
     if sys.argv[1:] == ["initrd"]:
         from harness import board as boards
         print(boards.initrd())
