@@ -42,7 +42,7 @@ void alarm_set(struct alarm *a, int clock, bool absolute, uint64_t value_ns, uin
     a->deadline_ns = absolute ? value_ns : time_deadline(value_ns);
 }
 
-void alarm_start(struct alarm *a)
+static void start_not_before(struct alarm *a, uint64_t earliest_ns)
 {
     uint64_t deadline = a->deadline_ns;
     if (a->on_realtime && deadline != TIME_NEVER) {
@@ -50,7 +50,17 @@ void alarm_start(struct alarm *a)
         int64_t monotonic = (int64_t)MIN(deadline, (uint64_t)INT64_MAX) - offset;
         deadline = (uint64_t)MAX(monotonic, 0);
     }
-    timer_start(&a->timer, deadline);
+    timer_start(&a->timer, MAX(deadline, earliest_ns));
+}
+
+void alarm_start(struct alarm *a)
+{
+    start_not_before(a, 0);
+}
+
+void alarm_start_later(struct alarm *a)
+{
+    start_not_before(a, clock_monotonic_ns() + PERIOD_MIN_NS);
 }
 
 void alarm_stop(struct alarm *a)

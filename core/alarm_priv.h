@@ -25,6 +25,8 @@ uint64_t alarm_now(const struct alarm *a);
 void alarm_set(struct alarm *a, int clock, bool absolute, uint64_t value_ns, uint64_t interval_ns);
 // Have `fire` called at the deadline, on this hart. Also when the wall clock was set.
 void alarm_start(struct alarm *a);
+// The same, but PERIOD_MIN_NS from now at the earliest; the deadline stays.
+void alarm_start_later(struct alarm *a);
 void alarm_stop(struct alarm *a); // doesn't wait for `fire`, as timer_cancel() does
 // With an interval: to the first deadline that is still to come; how many have passed.
 uint64_t alarm_forward(struct alarm *a);

@@ -3,7 +3,8 @@
 //
 // A timer brings its own entry for a queue of signals, so that an expiration needs no memory. While
 // the entry is queued the timer stands still; whoever takes it out counts the periods that passed
-// meanwhile, the overrun, and starts it again. So the shortest period costs one interrupt a signal.
+// meanwhile, the overrun, and starts it again, PERIOD_MIN_NS later at the earliest. So the shortest
+// period costs one interrupt a signal and leaves time for others.
 //
 // Everything of a timer is under process->signal_lock, which expiration, queues and calls take in
 // turn. Timers end with timer_delete(2), exec and the process: out of the tree and away from its
@@ -156,7 +157,10 @@ int posix_timer_taken(struct posix_timer *t)
         uint64_t passed =
             period_forward(&t->alarm.deadline_ns, t->alarm.interval_ns, now_locked(t));
         nr += passed != 0 ? passed - 1 : 0; // 0: the clock was set back meanwhile
-        start_locked(t);
+        if (t->counts_cpu)
+            start_locked(t);
+        else
+            alarm_start_later(&t->alarm); // the program shall get on between two signals
     }
     t->overrun = clamp_overrun(nr);
     return t->overrun;
