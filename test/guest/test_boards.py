@@ -188,6 +188,7 @@ def test_no_card_and_no_initramfs(lab):
     machine.expect(r"nothing to run was found|no init found", 60)
 
 
+@pytest.mark.slow
 def test_image_of_another_board_says_so(lab):
     """A card for qemu-virt's kernel on the Unleashed: it goes on, and the log names both."""
     machine = lab.machine(board.from_card(UNLEASHED, "foreign", kernel_file=images.vireo()))

@@ -31,7 +31,8 @@ COMMANDS = (
     "ipcrm -Q 77",
 )
 
-STRESSORS = ("shm", "shm-sysv", "sem", "sem-sysv", "msg", "mq", "timer", "timerfd", "sigfd")
+STRESSORS = ["shm-sysv", "sem-sysv", "msg"] + [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("shm", "sem", "mq", "timer", "timerfd", "sigfd")]
 LEAK_KIB = 64
 
 
