@@ -51,10 +51,6 @@ void cred_replace_self(struct cred *new)
     t->cred = new;
     t->process->uid = new->uid;
     spin_unlock(&t->process->lock);
-    if (cred_has_cap(old, CAP_IPC_LOCK) != cred_has_cap(new, CAP_IPC_LOCK) && t->process->map)
-        atomic_store(&t->process->map->limits.memlock,
-                     cred_has_cap(new, CAP_IPC_LOCK) ? UINT64_MAX
-                                                     : process_limit(t->process, RLIMIT_MEMLOCK));
     cred_put(old);
 }
 

@@ -4,7 +4,6 @@
 #include <arch/vdso.h>
 #include <core/random.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <linux/mman.h>
 #include <mm/layout.h>
 
@@ -219,9 +218,6 @@ static struct vm_map *create_map(void)
         .as = process_limit(p, RLIMIT_AS),
         .data = process_limit(p, RLIMIT_DATA),
         .stack = process_limit(p, RLIMIT_STACK),
-        .memlock = cred_has_cap(thread_self()->cred, CAP_IPC_LOCK)
-                       ? UINT64_MAX
-                       : process_limit(p, RLIMIT_MEMLOCK),
     };
     return map;
 }

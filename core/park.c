@@ -7,11 +7,13 @@
 // asleep.
 #include <arch/clock.h>
 #include <arch/irq.h>
+#include <core/process.h>
 #include <core/signal.h>
 #include <core/thread.h>
 #include <errno.h>
 #include <lib/assert.h>
 #include <lib/atomic.h>
+#include <linux/capability.h>
 #include <sync/port.h>
 
 #include "sched_priv.h"
@@ -125,6 +127,13 @@ int port_relax(enum park_mode mode)
 {
     sched_relax();
     return park_is_interrupted(thread_self(), mode) ? -EINTR : 0;
+}
+
+uint64_t port_memlock_limit(void)
+{
+    const struct thread *self = thread_self();
+    return cred_has_cap(self->cred, CAP_IPC_LOCK) ? UINT64_MAX
+                                                  : process_limit(self->process, RLIMIT_MEMLOCK);
 }
 
 int port_park(enum park_mode mode, uint64_t deadline_ns)

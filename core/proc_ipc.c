@@ -113,6 +113,7 @@ LIMIT_FILE(shm_rmid_forced, IPC_SHM_RMID_FORCED)
 LIMIT_FILE(msgmax, IPC_MSGMAX)
 LIMIT_FILE(msgmnb, IPC_MSGMNB)
 LIMIT_FILE(msgmni, IPC_MSGMNI)
+LIMIT_FILE(hugetlb_shm_group, IPC_HUGETLB_SHM_GROUP) // of /proc/sys/vm
 
 // -1: any. sysctl/kernel.rst of Linux's documentation; who restores processes sets them.
 #define NEXT_ID_FILE(name, limit)                                                                  \

@@ -165,6 +165,8 @@ static void show_usage(struct text *t, const struct vm_usage *u)
         {"Referenced:", u->referenced},
         {"Anonymous:", u->anonymous},
         {"AnonHugePages:", u->huge},
+        {"Shared_Hugetlb:", u->shared_pool},
+        {"Private_Hugetlb:", u->private_pool},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         text_printf(t, "%-15s %8lu kB\n", rows[i].name, PROC_PAGES_TO_KIB(rows[i].pages));

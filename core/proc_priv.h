@@ -75,6 +75,7 @@ int proc_follow_root(uint64_t key, struct path *path);
      .show = proc_show_##limit,                                                                    \
      .store = proc_store_##limit},
 PROC_IPC_LIMITS(PROC_IPC_LIMIT_DECLARE)
+PROC_IPC_LIMIT_DECLARE(hugetlb_shm_group)
 
 extern const struct proc_file proc_ipc_files[];    // proc_ipc.c
 extern const struct proc_file proc_mqueue_files[]; // proc_mqueue.c

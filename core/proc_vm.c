@@ -45,8 +45,9 @@ int proc_show_meminfo(struct text *t, uint64_t key)
         text_printf(t, "%-15s %8lu kB\n", rows[i].name, PROC_PAGES_TO_KIB(rows[i].pages));
     struct vm_hugetlb_stats pool;
     vm_hugetlb_stats(&pool);
-    text_printf(t, "HugePages_Total: %7lu\nHugePages_Free:  %7lu\nHugePages_Rsvd:  %7d\n",
-                (unsigned long)pool.nr_total, (unsigned long)pool.nr_free, 0);
+    text_printf(t, "HugePages_Total: %7lu\nHugePages_Free:  %7lu\nHugePages_Rsvd:  %7lu\n",
+                (unsigned long)pool.nr_total, (unsigned long)pool.nr_free,
+                (unsigned long)pool.nr_promised);
     text_printf(t, "HugePages_Surp:  %7d\nHugepagesize:    %7lu kB\n", 0, PT_SIZE(1) / 1024);
     text_printf(t, "Hugetlb:         %7lu kB\n",
                 (unsigned long)(pool.nr_total * (PT_SIZE(1) / 1024)));
@@ -228,5 +229,9 @@ const struct proc_file proc_vm_files[] = {
      .mode = RW_ROOT,
      .show = show_nr_hugepages,
      .store = store_nr_hugepages},
+    {.name = "hugetlb_shm_group",
+     .mode = RW_ROOT,
+     .show = proc_show_hugetlb_shm_group,
+     .store = proc_store_hugetlb_shm_group},
     {.name = NULL},
 };

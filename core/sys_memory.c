@@ -171,7 +171,7 @@ long sys_mlockall(int flags)
 
     if (flags == 0 || flags == MCL_ONFAULT || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)))
         return -EINVAL;
-    if (atomic_load(&m->limits.memlock) == 0)
+    if (port_memlock_limit() == 0)
         return -EPERM;
     return vm_map_mlockall(m, flags & MCL_CURRENT ? lock : 0, flags & MCL_FUTURE ? lock : 0);
 }

@@ -140,10 +140,6 @@ static void copy_to_map(struct process *p, unsigned int resource, uint64_t value
     case RLIMIT_STACK:
         atomic_store(&map->limits.stack, value);
         break;
-    case RLIMIT_MEMLOCK:
-        if (!cred_has_cap(thread_self()->cred, CAP_IPC_LOCK))
-            atomic_store(&map->limits.memlock, value);
-        break;
     default:
         break;
     }

@@ -36,6 +36,7 @@ void ipc_init(unsigned int nr_ids_max, unsigned int msg_bytes_max)
         set_up(which, 0, INT32_MAX);
         limits[which].value = IPC_ANY_ID;
     }
+    set_up(IPC_HUGETLB_SHM_GROUP, 0, UINT32_MAX);
     shm_registry_init();
     sem_registry_init();
     msg_registry_init();
@@ -48,7 +49,8 @@ uint64_t ipc_limit(enum ipc_limit which)
 
 int ipc_limit_set(enum ipc_limit which, uint64_t value)
 {
-    if ((which < IPC_SHM_NEXT_ID || value != IPC_ANY_ID) && value > limits[which].max)
+    bool any = value == IPC_ANY_ID && which >= IPC_SHM_NEXT_ID && which <= IPC_MSG_NEXT_ID;
+    if (!any && value > limits[which].max)
         return which == IPC_SEMMNI ? -ERANGE : -EINVAL;
     atomic_store(&limits[which].value, value);
     if (which == IPC_SHM_RMID_FORCED && value)

@@ -68,6 +68,23 @@ static inline uint64_t pages_of(uint64_t size)
     return (size >> PAGE_SHIFT) + (size % PAGE_SIZE != 0);
 }
 
+// SHM_HUGETLB: 2 MiB pages of the pool, kept for the segment unless it says SHM_NORESERVE. 0, or
+// -errno of shmget(2).
+static int make_huge(const struct ipc_caller *c, struct shm_segment *s, int flags)
+{
+    unsigned int shift = (unsigned int)flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK;
+    if (shift != 0 && shift != PT_SHIFT(1) && shift != PT_SHIFT(2))
+        return -EINVAL;
+    if (!cred_has_cap(c->cred, CAP_IPC_LOCK) &&
+        !cred_in_group(c->cred, (gid_t)ipc_limit(IPC_HUGETLB_SHM_GROUP)))
+        return -EPERM;
+    if (shift == PT_SHIFT(2)) // there is no pool of those
+        return -ENOMEM;
+    s->object.size_bytes = ALIGN_UP(s->size, PT_SIZE(1));
+    vm_object_make_huge(&s->object);
+    return flags & SHM_NORESERVE ? 0 : vm_object_promise(&s->object, s->object.size_bytes);
+}
+
 // Charge a new segment. 0; -ENOSPC: shmall; -ENOMEM: more than the machine has.
 static int charge(const struct shm_segment *s)
 {
@@ -97,6 +114,13 @@ static void uncharge_locked(const struct shm_segment *s)
     reserved_pages -= s->reserved ? pages : 0;
 }
 
+static void uncharge(const struct shm_segment *s)
+{
+    spin_lock(&shm_ids.lock);
+    uncharge_locked(s);
+    spin_unlock(&shm_ids.lock);
+}
+
 static int segment_create(const struct ipc_caller *c, int key, size_t size, int flags,
                           struct shm_segment **created)
 {
@@ -108,9 +132,14 @@ static int segment_create(const struct ipc_caller *c, int key, size_t size, int 
     s->size = size;
     s->name_key = key;
     s->creator = s->creator_pid = c->pid;
-    s->reserved = !(flags & SHM_NORESERVE);
+    s->reserved = !(flags & (SHM_NORESERVE | SHM_HUGETLB));
     s->ctime = ipc_now();
     int err = charge(s);
+    if (err == 0 && (flags & SHM_HUGETLB)) {
+        err = make_huge(c, s, flags);
+        if (err != 0)
+            uncharge(s);
+    }
     if (err != 0) {
         kfree(s);
         return err;
@@ -119,22 +148,19 @@ static int segment_create(const struct ipc_caller *c, int key, size_t size, int 
     return 0;
 }
 
-static int check_new(const struct ipc_caller *c, size_t size, int flags)
+static int check_new(size_t size)
 {
     if (size < SHMMIN || size > ipc_limit(IPC_SHMMAX))
         return -EINVAL;
     if (size > (size_t)INT64_MAX)
         return -ENOSPC;
-    // No huge page is set aside.
-    if (flags & SHM_HUGETLB)
-        return cred_has_cap(c->cred, CAP_IPC_LOCK) ? -ENOMEM : -EPERM;
     return 0;
 }
 
 static int create(const struct ipc_caller *c, int key, size_t size, int flags)
 {
     struct shm_segment *s = NULL;
-    int err = check_new(c, size, flags);
+    int err = check_new(size);
     if (err == 0)
         err = segment_create(c, key, size, flags, &s);
     if (err != 0)

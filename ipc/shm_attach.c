@@ -99,6 +99,8 @@ static long attach(struct shm_segment *s, struct vm_map *map, struct vm_mmap_arg
     refcount_init(&a->refs);
     a->segment = s;
     args->size = s->size;
+    if (s->object.huge) // the pool keeps what shmget() asked it for, no more
+        args->flags |= MAP_NORESERVE;
     args->object = &s->object;
     args->file = a;
     args->file_ops = &attach_ops;

@@ -88,7 +88,8 @@ static uint64_t locked_bytes(uid_t uid)
     return sum;
 }
 
-// Nothing is ever paged out, so a lock is an account and a bit in the mode.
+// Nothing is ever paged out, so a lock is an account and a bit in the mode. Huge pages are locked
+// by nature: nothing is done and nothing counted, as on Linux.
 int shm_lock(const struct ipc_caller *c, int id, bool lock, uint64_t memlock_bytes)
 {
     bool limited = lock && !cred_has_cap(c->cred, CAP_IPC_LOCK);
@@ -104,12 +105,12 @@ int shm_lock(const struct ipc_caller *c, int id, bool lock, uint64_t memlock_byt
             err = -EPERM;
         else if (limited && memlock_bytes == 0)
             err = -EPERM;
-        else if (limited && !(o->mode & SHM_LOCKED) &&
+        else if (limited && !s->object.huge && !(o->mode & SHM_LOCKED) &&
                  (size > memlock_bytes || used > memlock_bytes - size))
             err = -ENOMEM;
         if (err == 0 && lock && !(o->mode & SHM_LOCKED))
             s->locked_by = c->cred->uid;
-        if (err == 0)
+        if (err == 0 && !s->object.huge)
             o->mode = lock ? o->mode | SHM_LOCKED : o->mode & ~(unsigned int)SHM_LOCKED;
         ipc_unlock(o);
     }

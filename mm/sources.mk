@@ -14,6 +14,7 @@ sources += mm/vm_space.c
 sources += mm/vm_share.c
 sources += mm/vm_huge.c
 sources += mm/vm_hugetlb.c
+sources += mm/vm_hugetlb_object.c
 sources += mm/vm_unmap.c
 sources += mm/vm_clone.c
 sources += mm/vm_region.c

@@ -214,7 +214,7 @@ static int fault_huge(struct fault *f)
     struct page *block = page_alloc(PT_SHIFT(1) - PAGE_SHIFT, PAGE_ALLOC_ZERO | PAGE_ALLOC_USER);
     if (!block)
         return -ENOMEM;
-    int err = vm_cursor_map_huge(&f->c, block, f->prot);
+    int err = vm_cursor_map_huge(&f->c, block, f->prot, false);
     if (err != 0)
         page_put(block);
     return err;
@@ -225,11 +225,11 @@ static int fault_hugetlb(struct fault *f)
 {
     if (!vm_cursor_fits_huge(&f->c))
         return 0; // a table that its last user is about to drop: again
-    struct page *block = vm_hugetlb_take();
+    struct page *block = vm_hugetlb_take(false);
     if (!block)
         return -EFAULT;
     vm_hugetlb_clear(block);
-    int err = vm_cursor_map_huge(&f->c, block, f->prot);
+    int err = vm_cursor_map_huge(&f->c, block, f->prot, false);
     if (err != 0)
         page_put(block);
     return err;
@@ -260,6 +260,52 @@ static int fault_huge_present(struct fault *f, struct vm_mapping *now)
     return fault_present(f, now);
 }
 
+// Map a block of the object, whose reference we hold, or a copy of it for a private write.
+static int fault_map_block(struct fault *f, struct page *block)
+{
+    bool private = !(f->r->flags & VM_SHARED);
+    if (private && f->write) {
+        struct page *copy = vm_hugetlb_take(false);
+        if (copy)
+            vm_hugetlb_copy_content(copy, block);
+        page_put(block);
+        if (!copy)
+            return -EFAULT;
+        block = copy;
+        private = false;
+    }
+    int err = vm_cursor_map_huge(&f->c, block, f->prot, private);
+    if (err != 0)
+        page_put(block);
+    return err;
+}
+
+// In a region of 2 MiB pages that have an object, whose lock is held.
+static int fault_huge_object(struct fault *f)
+{
+    vaddr_t start = ALIGN_DOWN(f->va, PT_SIZE(1));
+    uint64_t index = vm_region_index(f->r, f->va);
+    struct vm_mapping now;
+    struct page *block;
+
+    if (index >= vm_object_end_index(f->r->object))
+        return -EFAULT;
+    int err = vm_hugetlb_object_page(f->r->object, index, true, &block);
+    if (err != 0)
+        return err;
+    vm_cursor_open(&f->c, &f->m->space, start, start + PT_SIZE(1));
+    vm_cursor_seek(&f->c, f->va);
+    vm_cursor_query(&f->c, &now);
+    if (!now.present && vm_cursor_fits_huge(&f->c)) {
+        err = fault_map_block(f, block);
+    } else { // or there is a table that its last user is about to drop: again
+        page_put(block);
+        err = now.present ? fault_huge_present(f, &now) : 0;
+    }
+    vm_cursor_close(&f->c);
+    return err;
+}
+
 static int fault_anonymous(struct fault *f)
 {
     struct vm_mapping now;
@@ -287,7 +333,7 @@ int vm_fault_page(struct vm_map *m, const struct vm_region *r, vaddr_t addr, enu
     if (!r->object)
         return fault_anonymous(&f);
     mutex_lock(&r->object->lock);
-    int err = fault_object(&f);
+    int err = r->object->huge ? fault_huge_object(&f) : fault_object(&f);
     mutex_unlock(&r->object->lock);
     return err;
 }

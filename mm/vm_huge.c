@@ -103,7 +103,7 @@ bool vm_cursor_fits_huge(struct vm_cursor *c)
     return c->level > 0 && (!level1 || level1[pt_index(c->pos, 1)] == 0);
 }
 
-int vm_cursor_map_huge(struct vm_cursor *c, struct page *block, unsigned int prot)
+int vm_cursor_map_huge(struct vm_cursor *c, struct page *block, unsigned int prot, bool cow)
 {
     pte_t *level1 = cursor_make_level1(c, c->pos);
     if (!level1)
@@ -115,8 +115,43 @@ int vm_cursor_map_huge(struct vm_cursor *c, struct page *block, unsigned int pro
     atomic_add_relaxed(&c->space->nr_resident, PT_ENTRIES);
     // Release: the content first, as in cursor_map_pte().
     atomic_store_release(&level1[pt_index(c->pos, 1)],
-                         pte_make(page_address(block), leaf_bits(prot, false)));
+                         pte_make(page_address(block), leaf_bits(prot, cow)));
     return 0;
+}
+
+// Tables for all of the range, and no empty ones below them. 0 or -ENOMEM.
+static int move_huge_prepare(struct vm_cursor *c, vaddr_t to, size_t size)
+{
+    for (size_t done = 0; done < size; done += PT_SIZE(1)) {
+        cursor_drop_if_empty(c, to + done);
+        const pte_t *level1 = cursor_make_level1(c, to + done);
+        if (!level1)
+            return -ENOMEM;
+        ASSERT(level1[pt_index(to + done, 1)] == 0);
+    }
+    return 0;
+}
+
+int vm_cursor_move_huge(struct vm_cursor *c, vaddr_t from, vaddr_t to, size_t size_bytes)
+{
+    ASSERT((from | to | size_bytes) % PT_SIZE(1) == 0 && c->level > 0);
+    int err = move_huge_prepare(c, to, size_bytes);
+    for (size_t done = 0; done < size_bytes; done += PT_SIZE(1)) {
+        pte_t *src = cursor_level1(c, from + done), *dst = cursor_level1(c, to + done);
+        pte_t pte = src ? src[pt_index(from + done, 1)] : 0;
+        if (err == 0 && pte_is_huge(pte)) {
+            if (pte & PTE_X)
+                cursor_sync_icache(c);
+            atomic_store(&dst[pt_index(to + done, 1)], pte);
+            atomic_store(&src[pt_index(from + done, 1)], 0);
+            table_page(dst)->table_used++;
+            table_page(src)->table_used--;
+            cursor_note_flush(c, from + done, from + done + PT_SIZE(1));
+        }
+        cursor_drop_if_empty(c, from + done);
+        cursor_drop_if_empty(c, to + done);
+    }
+    return err;
 }
 
 void cursor_replace_huge(struct vm_cursor *c, struct page *block, unsigned int prot)

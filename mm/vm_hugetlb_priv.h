@@ -4,8 +4,15 @@
 
 #include <mm/vm_map.h>
 
-struct page *vm_hugetlb_take(void); // with one reference, not cleared; NULL: the pool is empty
+// With one reference, not cleared; NULL: the pool is empty, but for what is promised. `promised`:
+// one that was promised to the caller.
+struct page *vm_hugetlb_take(bool promised);
+// The same block again, which nobody else has seen.
+void vm_hugetlb_give_back(struct page *block, bool promised);
+int vm_hugetlb_promise(uint64_t nr); // 0 or -ENOMEM
+void vm_hugetlb_unpromise(uint64_t nr);
 void vm_hugetlb_clear(struct page *block);
+void vm_hugetlb_copy_content(struct page *block, const struct page *from);
 // Nobody uses it any more. False: it is the page allocator's now.
 bool vm_hugetlb_give(struct page *block);
 // Pages for all of [start, end), which is 2 MiB-aligned and empty. The map is write-locked. 0 or
@@ -13,3 +20,12 @@ bool vm_hugetlb_give(struct page *block);
 int vm_hugetlb_populate(struct vm_map *m, vaddr_t start, vaddr_t end, unsigned int prot);
 // A copy of its own for a write to the page at the cursor. 0 or -EFAULT: the pool is empty.
 int vm_hugetlb_copy(struct vm_cursor *c, const struct page *from, unsigned int prot);
+
+// Objects of huge pages (vm_object.huge), with o->lock held; vm_hugetlb_object.c.
+#define HUGE_PAGES (PT_SIZE(1) / PAGE_SIZE)
+// The block around `index` with a reference: 0, -ENOENT, -ENOMEM (no node of the tree), or -EFAULT:
+// the pool is empty.
+int vm_hugetlb_object_page(struct vm_object *o, uint64_t index, bool create, struct page **block);
+// Pages [first, end) read as zeros: blocks are dropped, parts of one are cleared.
+void vm_hugetlb_object_drop(struct vm_object *o, uint64_t first, uint64_t end,
+                            void (*drop)(void *ctx, struct page *block));

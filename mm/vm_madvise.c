@@ -22,8 +22,13 @@ static int discard_part(struct vm_region *r, vaddr_t start, vaddr_t end, long ad
     if (((r->flags & VM_LOCKED) && advice != MADV_DONTNEED_LOCKED) ||
         (r->object && r->object->ops->device_page))
         return -EINVAL;
-    if ((r->flags & VM_HUGETLB) && (advice == MADV_FREE || (start | end) % PT_SIZE(1) != 0))
-        return -EINVAL;
+    if (r->flags & VM_HUGETLB) {
+        if (advice == MADV_FREE || start % PT_SIZE(1) != 0)
+            return -EINVAL;
+        end = ALIGN_DOWN(end, PT_SIZE(1)); // a part of a page stays, as on Linux
+        if (start == end)
+            return 0;
+    }
     // Freeing lazily is allowed to be freeing at once.
     if (advice == MADV_FREE && r->object)
         return -EINVAL;
@@ -192,7 +197,8 @@ static void mincore_part(struct vm_map *m, const struct vm_region *r, vaddr_t st
     vm_cursor_residence(&c, vec);
     vm_cursor_close(&c);
     for (size_t i = 0; r->object && i < n; i++)
-        if (radix_get(r->object, vm_region_index(r, start + (i << PAGE_SHIFT))))
+        if (radix_get(r->object,
+                      vm_object_slot(r->object, vm_region_index(r, start + (i << PAGE_SHIFT)))))
             vec[i] = 1;
     if (r->object)
         mutex_unlock(&r->object->lock);

@@ -50,8 +50,8 @@ struct vm_map *vm_map_create(const uint64_t random[3])
     m->mmap_base = ALIGN_DOWN(
         USER_END - LAYOUT_STACK_RANDOM - STACK_ROOM - random[1] % LAYOUT_MMAP_RANDOM, PAGE_SIZE);
     m->brk_random = ALIGN_DOWN(random[2] % LAYOUT_BRK_RANDOM, PAGE_SIZE);
-    m->limits = (struct vm_limits){
-        .as = UINT64_MAX, .data = UINT64_MAX, .stack = LAYOUT_STACK_DEFAULT, .memlock = UINT64_MAX};
+    m->limits =
+        (struct vm_limits){.as = UINT64_MAX, .data = UINT64_MAX, .stack = LAYOUT_STACK_DEFAULT};
     return m;
 }
 
@@ -157,6 +157,9 @@ static int fork_pages(struct vm_map *child, struct vm_map *m)
     rb_for_each_entry (r, &child->regions, node) {
         if (r->flags & VM_WIPEONFORK)
             continue;
+        // A leaf of 2 MiB is given on by faults, which cost less than what they share.
+        if ((r->flags & VM_HUGETLB) && (r->flags & VM_SHARED))
+            continue;
         vm_cursor_seek(&from, r->start);
         err = vm_cursor_clone(&from, &to, r->end - r->start, fork_how(r));
         if (err != 0)
@@ -204,7 +207,7 @@ bool vm_map_may_expand(const struct vm_map *m, unsigned int flags, uint64_t nr_p
 
 bool vm_map_may_lock(const struct vm_map *m, uint64_t nr_pages)
 {
-    return m->locked_pages + nr_pages <= m->limits.memlock >> PAGE_SHIFT;
+    return m->locked_pages + nr_pages <= port_memlock_limit() >> PAGE_SHIFT;
 }
 
 int vm_map_for_each(struct vm_map *m, vaddr_t addr, int (*fn)(void *ctx, const struct vm_region *r),

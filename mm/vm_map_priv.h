@@ -62,6 +62,7 @@ bool vm_map_may_commit(unsigned int flags, uint64_t nr_pages);
 void vm_commit(unsigned int flags, int64_t pages); // promised, or given back
 // Memory-deny-write-execute: may memory of rights `from` (new: the same) not become `to`?
 bool vm_map_refuses_exec(const struct vm_map *m, unsigned int from, unsigned int to);
+// May the calling thread lock so many more?
 bool vm_map_may_lock(const struct vm_map *m, uint64_t nr_pages);
 int vm_map_unmap_locked(struct vm_map *m, vaddr_t start, vaddr_t end);
 // Fault [start, end) in, as far as it goes. 0 or the first -ENOMEM/-EFAULT.

@@ -68,7 +68,7 @@ int vm_map_mlock(struct vm_map *m, vaddr_t addr, size_t size, unsigned int lock)
     // What is locked already doesn't count twice.
     if (lock && !vm_map_may_lock(m, bytes >> PAGE_SHIFT) &&
         !vm_map_may_lock(m, (bytes >> PAGE_SHIFT) - vm_region_locked_in(m, start, end)))
-        err = m->limits.memlock == 0 ? -EPERM : -ENOMEM;
+        err = port_memlock_limit() == 0 ? -EPERM : -ENOMEM;
     if (err == 0)
         err = vm_map_for_each_part(m, start, end, lock_part, lock);
     vm_region_merge_range(m, start, MIN(end, USER_END));
@@ -93,7 +93,7 @@ int vm_map_mlockall(struct vm_map *m, unsigned int now, unsigned int later)
     vaddr_t end = 0;
 
     rwlock_write_lock(&m->lock);
-    bool allowed = !now || m->total_pages <= m->limits.memlock >> PAGE_SHIFT;
+    bool allowed = !now || m->total_pages <= port_memlock_limit() >> PAGE_SHIFT;
     if (allowed) {
         m->lock_flags = later;
         if (now) {

@@ -19,13 +19,13 @@
      MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |       \
      MAP_HUGETLB | MAP_FIXED_NOREPLACE)
 
-// Of 2 MiB, private memory: there is no pool of larger ones, nor for shared memory.
+// Of 2 MiB: there is no pool of larger ones.
 static int hugetlb_check(const struct vm_mmap_args *a)
 {
     unsigned int shift = a->flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
     if (shift != 0 && shift != PT_SHIFT(1) && shift != PT_SHIFT(2))
         return -EINVAL;
-    return shift == PT_SHIFT(2) || (a->flags & MAP_TYPE) != MAP_PRIVATE ? -ENOMEM : 0;
+    return shift == PT_SHIFT(2) ? -ENOMEM : 0;
 }
 
 // Kind, rights and object. 0 or -errno; *flags becomes VM_*.
@@ -50,7 +50,7 @@ static int mmap_region_flags(const struct vm_mmap_args *a, unsigned int *flags)
         return -EACCES;
     if ((a->flags & MAP_GROWSDOWN) && (type != MAP_PRIVATE || a->object))
         return -EINVAL;
-    if (a->flags & MAP_HUGETLB) {
+    if ((a->flags & MAP_HUGETLB) && !(a->object && a->object->huge)) {
         int err = anonymous ? hugetlb_check(a) : -EINVAL;
         if (err != 0)
             return err;
@@ -88,7 +88,8 @@ static long mmap_place(const struct vm_map *m, const struct vm_mmap_args *a, siz
             return (long)hint;
     }
     // Where 2 MiB pages would fill it.
-    bool huge = !a->object && size % PT_SIZE(1) == 0 && !(a->flags & MAP_STACK);
+    bool huge = (a->flags & MAP_HUGETLB) ||
+                (!a->object && size % PT_SIZE(1) == 0 && !(a->flags & MAP_STACK));
     vaddr_t found =
         huge ? vm_region_find_aligned_gap(m, size, PT_SIZE(1)) : vm_region_find_gap(m, size);
     if ((a->flags & MAP_HUGETLB) && found % PT_SIZE(1) != 0)
@@ -119,6 +120,21 @@ static bool mmap_extend_neighbour(struct vm_map *m, const struct vm_region *like
     return true;
 }
 
+// Pages of the pool for [start, end), or the promise of them. 0 or -ENOMEM (nothing is mapped).
+static int mmap_take_pool(struct vm_map *m, const struct vm_region *like, vaddr_t start,
+                          vaddr_t end)
+{
+    if ((like->flags & (VM_HUGETLB | VM_NORESERVE)) != VM_HUGETLB)
+        return 0;
+    if (like->object)
+        return like->flags & VM_SHARED ? vm_object_promise(like->object, like->offset + end - start)
+                                       : 0;
+    int err = vm_hugetlb_populate(m, start, end, like->flags & VM_PROT_MASK);
+    if (err != 0)
+        (void)vm_map_unmap_pages(m, start, end);
+    return err;
+}
+
 static long mmap_locked(struct vm_map *m, const struct vm_mmap_args *a, unsigned int flags,
                         size_t size)
 {
@@ -133,7 +149,7 @@ static long mmap_locked(struct vm_map *m, const struct vm_mmap_args *a, unsigned
         return start;
     vaddr_t end = (vaddr_t)start + size;
     if ((flags & VM_LOCKED) && !vm_map_may_lock(m, size >> PAGE_SHIFT))
-        return m->limits.memlock == 0 ? -EPERM : -EAGAIN;
+        return port_memlock_limit() == 0 ? -EPERM : -EAGAIN;
     if (m->nr_regions >= atomic_load(&vm_regions_max) ||
         !mmap_may_expand(m, flags, (vaddr_t)start, size) ||
         !vm_map_may_commit(flags, size >> PAGE_SHIFT))
@@ -143,11 +159,8 @@ static long mmap_locked(struct vm_map *m, const struct vm_mmap_args *a, unsigned
     if (!r)
         return -ENOMEM;
     int err = vm_map_unmap_locked(m, (vaddr_t)start, end);
-    if (err == 0 && (flags & (VM_HUGETLB | VM_NORESERVE)) == VM_HUGETLB) {
-        err = vm_hugetlb_populate(m, (vaddr_t)start, end, flags & VM_PROT_MASK);
-        if (err != 0)
-            (void)vm_map_unmap_pages(m, (vaddr_t)start, end);
-    }
+    if (err == 0)
+        err = mmap_take_pool(m, &like, (vaddr_t)start, end);
     if (err == 0 && !mmap_extend_neighbour(m, &like, (vaddr_t)start, end)) {
         vm_region_insert(m, r);
         vm_region_merge(r);
@@ -165,9 +178,14 @@ long vm_map_mmap(struct vm_map *m, const struct vm_mmap_args *args)
 
     if (a.size == 0 || a.offset % PAGE_SIZE != 0)
         return -EINVAL;
-    size_t size = ALIGN_UP(a.size, a.flags & MAP_HUGETLB ? PT_SIZE(1) : PAGE_SIZE);
+    if (a.object && a.object->huge)
+        a.flags |= MAP_HUGETLB;
+    const size_t page_size = a.flags & MAP_HUGETLB ? PT_SIZE(1) : PAGE_SIZE;
+    size_t size = ALIGN_UP(a.size, page_size);
     if (size < a.size)
         return -ENOMEM;
+    if (a.object && a.offset % page_size != 0)
+        return -EINVAL;
     if (a.object && a.offset + size < a.offset)
         return -EOVERFLOW;
     int err = mmap_region_flags(&a, &flags);
@@ -182,6 +200,8 @@ long vm_map_mmap(struct vm_map *m, const struct vm_mmap_args *args)
         a.offset = 0;
         if (!own)
             return -ENOMEM;
+        if (a.flags & MAP_HUGETLB)
+            vm_object_make_huge(own);
     }
     rwlock_write_lock(&m->lock);
     flags |= m->lock_flags;

@@ -29,9 +29,8 @@ static int mremap_check(const struct mremap *q, const struct vm_region *r)
 
     if (q->old_size == 0 && !(r->flags & VM_SHARED))
         return -EINVAL;
-    if (r->flags & VM_HUGETLB)
-        return -EINVAL;
-    if ((q->flags & MREMAP_DONTUNMAP) && r->object && r->object->ops->device_page)
+    if ((q->flags & MREMAP_DONTUNMAP) &&
+        ((r->flags & VM_HUGETLB) || (r->object && r->object->ops->device_page)))
         return -EINVAL;
     if (q->old_size > r->end - q->old)
         return -EFAULT;
@@ -79,7 +78,8 @@ static long mremap_move(const struct mremap *q, vaddr_t to)
     vm_region_insert(q->m, fresh);
     if (moved > 0) {
         vm_cursor_open(&c, &q->m->space, MIN(q->old, to), MAX(q->old, to) + moved);
-        err = mremap_move_pages(&c, q->old, to, moved);
+        err = r->flags & VM_HUGETLB ? vm_cursor_move_huge(&c, q->old, to, moved)
+                                    : mremap_move_pages(&c, q->old, to, moved);
         vm_cursor_close(&c);
     }
     if (err != 0) {
@@ -153,11 +153,22 @@ static long mremap_grow(const struct mremap *q, struct vm_region *r)
     return to ? mremap_move(q, to) : -ENOMEM;
 }
 
+// Of 2 MiB pages, whose mappings never grow. 0 or -EINVAL.
+static int mremap_round_huge(struct mremap *q)
+{
+    q->old_size = ALIGN_UP(q->old_size, PT_SIZE(1));
+    q->new_size = ALIGN_UP(q->new_size, PT_SIZE(1));
+    return (q->old | q->new_addr) % PT_SIZE(1) != 0 || q->new_size > q->old_size ? -EINVAL : 0;
+}
+
 static long mremap_locked(struct mremap *q)
 {
     struct vm_region *r = vm_region_find(q->m, q->old);
     if (!r || r->start > q->old)
         return -EFAULT;
+    int err = r->flags & VM_HUGETLB ? mremap_round_huge(q) : 0;
+    if (err != 0)
+        return err;
     if (q->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
         return mremap_to(q);
     if (q->old_size >= q->new_size) {
@@ -165,7 +176,7 @@ static long mremap_locked(struct mremap *q)
             return (long)q->old;
         if (q->old_size > USER_END - q->old)
             return -EINVAL;
-        int err = vm_map_unmap_locked(q->m, q->old + q->new_size, q->old + q->old_size);
+        err = vm_map_unmap_locked(q->m, q->old + q->new_size, q->old + q->old_size);
         return err != 0 ? err : (long)q->old;
     }
     return mremap_grow(q, r);

@@ -14,6 +14,7 @@
 
 #include "page_priv.h"
 #include "radix_priv.h"
+#include "vm_hugetlb_priv.h"
 #include "vm_map_priv.h"
 #include "vm_object_priv.h"
 
@@ -51,9 +52,13 @@ void vm_object_get(struct vm_object *o)
 static void drop_page(void *ctx, struct page *page)
 {
     struct vm_object *o = ctx;
-    o->nr_pages--;
     page->object = NULL;
-    page_account_cached(-1);
+    if (unlikely(o->huge)) {
+        o->nr_pages -= HUGE_PAGES;
+    } else {
+        o->nr_pages--;
+        page_account_cached(-1);
+    }
     page_put(page);
 }
 
@@ -63,6 +68,8 @@ void vm_object_put(struct vm_object *o)
         return;
     ASSERT(list_is_empty(&o->mappings));
     radix_remove(o, 0, UINT64_MAX, drop_page, o);
+    if (o->nr_promised > 0)
+        vm_hugetlb_unpromise(o->nr_promised);
     o->ops->release(o);
 }
 
@@ -90,6 +97,7 @@ static int object_add_page(struct vm_object *o, uint64_t index, struct page **pa
 int vm_object_page_locked(struct vm_object *o, uint64_t index, bool create, struct page **page)
 {
     mutex_assert_held(&o->lock);
+    ASSERT(!o->huge);
     struct page *p = radix_get(o, index);
     if (p) {
         page_get(p);
@@ -168,8 +176,12 @@ bool vm_object_is_shared_writable(struct vm_object *o)
 void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t end)
 {
     mutex_lock(&o->lock);
-    vm_object_unmap_locked(o, first, end);
-    radix_remove(o, first, end, drop_page, o);
+    if (o->huge) {
+        vm_hugetlb_object_drop(o, first, end, drop_page);
+    } else {
+        vm_object_unmap_locked(o, first, end);
+        radix_remove(o, first, end, drop_page, o);
+    }
     mutex_unlock(&o->lock);
 }
 

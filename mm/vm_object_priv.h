@@ -13,6 +13,12 @@ static inline uint64_t vm_object_end_index(const struct vm_object *o)
     return (o->size_bytes >> PAGE_SHIFT) + (o->size_bytes % PAGE_SIZE != 0);
 }
 
+// Where the page for `index` stands in the object's tree.
+static inline uint64_t vm_object_slot(const struct vm_object *o, uint64_t index)
+{
+    return o->huge ? ALIGN_DOWN(index, PT_SIZE(1) / PAGE_SIZE) : index;
+}
+
 // Does a write through a mapping have to be noticed (page dirtied) by a fault?
 static inline bool vm_object_tracks_writes(const struct vm_object *o)
 {

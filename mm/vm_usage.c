@@ -87,6 +87,14 @@ bool vm_map_may_commit(unsigned int flags, uint64_t nr_pages)
     return nr_pages <= stats.total;
 }
 
+// Of a page of the pool. `first`: its first frame.
+static void count_pool(struct vm_usage *u, const struct vm_region *r, const struct page *first)
+{
+    uint32_t owners = __atomic_load_n(&first->refs, __ATOMIC_RELAXED);
+    bool shared = owners > 1U + (r->object && first->object == r->object);
+    *(shared ? &u->shared_pool : &u->private_pool) += 1;
+}
+
 static void count_page(struct vm_usage *u, const struct vm_region *r, const struct vm_mapping *now)
 {
     bool shared = !page_has_one_owner(now->page) && !now->huge, file = now->page->object != NULL;
@@ -112,7 +120,9 @@ void vm_region_usage(const struct vm_region *r, struct vm_usage *u)
     vm_cursor_open(&c, &r->map->space, r->start, r->end);
     while (vm_cursor_find(&c)) {
         vm_cursor_query(&c, &now);
-        if (now.page)
+        if (unlikely(r->flags & VM_HUGETLB))
+            count_pool(u, r, now.page - c.pos % PT_SIZE(1) / PAGE_SIZE);
+        else if (now.page)
             count_page(u, r, &now);
         vm_cursor_seek(&c, c.pos + PAGE_SIZE);
     }

@@ -28,6 +28,7 @@ enum ipc_limit {
     IPC_SHM_NEXT_ID, // the id of the next object, or IPC_ANY_ID, as it is again afterwards
     IPC_SEM_NEXT_ID,
     IPC_MSG_NEXT_ID,
+    IPC_HUGETLB_SHM_GROUP, // who may have SHM_HUGETLB without CAP_IPC_LOCK
     IPC_NR_LIMITS,
 };
 

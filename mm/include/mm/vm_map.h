@@ -55,7 +55,7 @@ struct vm_region {
 };
 
 struct vm_limits { // bytes; RLIM_INFINITY is UINT64_MAX. Read under no lock, written by prlimit
-    uint64_t as, data, stack, memlock;
+    uint64_t as, data, stack;
 };
 
 struct vm_map {
@@ -141,6 +141,7 @@ ssize_t vm_map_access(struct vm_map *m, vaddr_t addr, void *buf, size_t size, bo
 // The pool of MAP_HUGETLB, in pages of 2 MiB. set: as far as they are to be had.
 struct vm_hugetlb_stats {
     uint64_t nr_total, nr_free;
+    uint64_t nr_promised; // of the free ones
 };
 void vm_hugetlb_stats(struct vm_hugetlb_stats *stats);
 void vm_hugetlb_set(uint64_t nr_pages);
@@ -155,6 +156,7 @@ void vm_huge_set_mode(unsigned int mode);
 struct vm_usage {
     uint64_t resident, shared_clean, shared_dirty, private_clean, private_dirty;
     uint64_t referenced, anonymous, huge;
+    uint64_t shared_pool, private_pool; // of VM_HUGETLB, and in no other sum
 };
 void vm_region_usage(const struct vm_region *r, struct vm_usage *u);
 

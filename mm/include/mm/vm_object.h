@@ -39,6 +39,8 @@ struct vm_object {
     struct radix_node *root;
     unsigned int height;
     uint64_t nr_pages;
+    bool huge;                 // all of it is 2 MiB pages of the pool; constant
+    uint64_t nr_promised;      // of those, kept for it
     uint64_t size_bytes;       // a fault at or past its last page is SIGBUS
     struct list_node mappings; // regions that map it (vm_region.object_node), for truncate
 };
@@ -48,6 +50,11 @@ void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, uint64
 struct vm_object *vm_object_create_shared(uint64_t size_bytes);
 void vm_object_get(struct vm_object *o);
 void vm_object_put(struct vm_object *o);
+
+// Make a new object, of a size that fits, one of 2 MiB pages of the pool (MAP_HUGETLB).
+void vm_object_make_huge(struct vm_object *o);
+// Have the pool keep what such an object may need up to `end_bytes`. 0 or -ENOMEM: it has too few.
+int vm_object_promise(struct vm_object *o, uint64_t end_bytes);
 
 // The page at `index` with a reference for the caller. With create, allocated (and filled) when
 // absent. 0; -ENOENT absent; -ENOMEM; -EIO. May sleep.

@@ -107,7 +107,9 @@ int vm_cursor_move(struct vm_cursor *c, vaddr_t from, vaddr_t to, size_t size_by
 // Could a 2 MiB page be mapped around pos: nothing is there, and the cursor holds the table for it?
 bool vm_cursor_fits_huge(struct vm_cursor *c);
 // Map a 2 MiB block around pos; takes over the reference on success. 0 or -ENOMEM.
-int vm_cursor_map_huge(struct vm_cursor *c, struct page *block, unsigned int prot);
+int vm_cursor_map_huge(struct vm_cursor *c, struct page *block, unsigned int prot, bool cow);
+// As vm_cursor_move(), for a range of 2 MiB pages alone; nothing is to be owned.
+int vm_cursor_move_huge(struct vm_cursor *c, vaddr_t from, vaddr_t to, size_t size_bytes);
 // The 2 MiB page at pos is copy-on-write: take it over if nobody else has it (true), else do
 // nothing.
 bool vm_cursor_take_huge(struct vm_cursor *c, unsigned int prot);

@@ -30,6 +30,10 @@ void port_unpark(struct thread *t);
 // per mode, to end the job early.
 int port_relax(enum park_mode mode);
 
+// Bytes that the calling thread may lock in memory, in all: RLIMIT_MEMLOCK, or UINT64_MAX with
+// CAP_IPC_LOCK. Its own and not the address space's, which a child may share that has less.
+uint64_t port_memlock_limit(void);
+
 // Keep `t` in memory past its exit.
 void port_thread_get(struct thread *t);
 void port_thread_put(struct thread *t);

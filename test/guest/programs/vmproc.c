@@ -2,6 +2,7 @@
 // What files tell of memory and set for it, and the rarer flags: pagemap, /proc/sys/vm,
 // PROT_GROWSDOWN, MADV_DONTNEED_LOCKED, where large mappings lie, limits of data.
 #include "ktap.h"
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -136,6 +137,32 @@ static long setting(const char *name, long value)
 }
 
 // The sum of regions is bounded by a setting.
+static char *pages;
+
+static int lock_without_rights(void *arg)
+{
+    const struct rlimit limit = {PAGE, PAGE};
+    *(int *)arg = setrlimit(RLIMIT_MEMLOCK, &limit) || setresuid(1000, 1000, 1000) ||
+                  mlock(pages, 2 * PAGE) != -1 || errno != ENOMEM;
+    return 0;
+}
+
+// A child that shares the memory and gives its rights up takes none from its parent.
+TEST(limit_of_locked_memory_is_the_callers)
+{
+    static char stack[16384] __attribute__((aligned(16)));
+    int failed = 1, status;
+    pages = mmap(NULL, 8 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pid_t pid = clone(lock_without_rights, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD,
+                      &failed);
+    CHECK(pid > 0);
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK_EQ(status, 0);
+    CHECK_EQ(failed, 0);
+    CHECK_EQ(mlock(pages, 8 * PAGE), 0);
+    CHECK_EQ(munlock(pages, 8 * PAGE), 0);
+}
+
 TEST(max_map_count)
 {
     int made = 0;

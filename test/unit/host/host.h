@@ -51,6 +51,7 @@ void host_fail(uint64_t n, bool all);
 
 // Locks held now, over all; each public call must leave it as it was.
 extern int host_locks_held;
+extern uint64_t host_memlock; // what port_memlock_limit() answers
 
 // User memory of `m` as a program sees it: through the TLB, faulting into vm_map_fault. 0 or the
 // signal. host_svadu: hardware sets A and D itself; else it faults for them.

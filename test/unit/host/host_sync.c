@@ -191,6 +191,13 @@ void rwlock_assert_write_held(const struct rwlock *l)
     ASSERT(l->writer);
 }
 
+uint64_t host_memlock = UINT64_MAX;
+
+uint64_t port_memlock_limit(void)
+{
+    return host_memlock;
+}
+
 int port_relax(enum park_mode mode)
 {
     (void)mode;

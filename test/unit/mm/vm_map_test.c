@@ -135,7 +135,7 @@ static void limits(void **state)
     assert_int_equal(map(0, SIZE(10000), RW, ANON), -ENOMEM);
     assert_true(map(0, SIZE(10000), RW, ANON | MAP_NORESERVE) > 0);
     assert_true(map(0, SIZE(10000), VM_READ, ANON) > 0);
-    m->limits.memlock = SIZE(2);
+    host_memlock = SIZE(2);
     assert_int_equal(map(0, SIZE(3), RW, ANON | MAP_LOCKED), -EAGAIN);
     assert_int_equal(vm_map_mlock(m, AT(0), SIZE(3), VM_LOCKED), -ENOMEM);
     assert_int_equal(vm_map_mlock(m, AT(0), SIZE(2), VM_LOCKED), 0);
@@ -143,6 +143,7 @@ static void limits(void **state)
     assert_int_equal(vm_map_madvise(m, AT(0), SIZE(1), MADV_DONTNEED), -EINVAL);
     assert_int_equal(vm_map_mlock(m, AT(0), SIZE(2), 0), 0);
     assert_int_equal(m->locked_pages, 0);
+    host_memlock = UINT64_MAX;
 }
 
 static void heap(void **state)
