@@ -79,6 +79,9 @@ static ssize_t copy_files(struct copy *c)
         return -EBADF;
     if (c->left == 0)
         return 0;
+    int err = sys_file_limit(c->out, c->out_at, &c->left);
+    if (err != 0)
+        return err;
     c->chunk = MIN(ALIGN_UP(c->left, PAGE_SIZE), BUFFER_SIZE);
     c->buffer = kmalloc(c->chunk);
     if (!c->buffer) {
@@ -219,8 +222,10 @@ static ssize_t splice_run(struct copy *c)
         c->nonblock || (from_pipe && is_nonblock(c->in)) || (to_pipe && is_nonblock(c->out));
     if (from_pipe && to_pipe)
         return pipe_splice_to_pipe(c->in, c->out, c->left, nonblock, false);
-    if (from_pipe)
-        return pipe_splice_to_file(c->in, c->out, c->out_at, c->left, nonblock);
+    if (from_pipe) {
+        int err = sys_file_limit(c->out, c->out_at, &c->left);
+        return err != 0 ? err : pipe_splice_to_file(c->in, c->out, c->out_at, c->left, nonblock);
+    }
     return pipe_splice_from_file(c->in, c->in_at, c->out, c->left, nonblock);
 }
 

@@ -29,8 +29,7 @@ static void send_sigpipe(void)
     signal_send_thread(thread_self(), SIGPIPE, &info);
 }
 
-// RLIMIT_FSIZE cuts a write to a regular file at `at`; at the limit itself it is SIGXFSZ and EFBIG.
-static int limit_size(struct file *f, struct uio *uio, const uint64_t *offset)
+int sys_file_limit(const struct file *f, const uint64_t *offset, size_t *size)
 {
     uint64_t limit = process_limit(process_self(), RLIMIT_FSIZE);
     if (likely(limit == RLIM_INFINITY) || !S_ISREG(f->inode->mode))
@@ -40,13 +39,13 @@ static int limit_size(struct file *f, struct uio *uio, const uint64_t *offset)
         signal_send_thread(thread_self(), SIGXFSZ, NULL);
         return -EFBIG;
     }
-    uio->left = MIN(uio->left, limit - at);
+    *size = MIN(*size, limit - at);
     return 0;
 }
 
 static ssize_t write_file(struct file *f, struct uio *uio, uint64_t *offset)
 {
-    int err = limit_size(f, uio, offset);
+    int err = sys_file_limit(f, offset, &uio->left);
     if (err != 0)
         return err;
     ssize_t n = file_write(f, uio, offset);

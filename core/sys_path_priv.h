@@ -27,6 +27,9 @@ void sys_path_end(struct sys_path *p);
 int sys_path_lookup(int dirfd, vaddr_t name, unsigned int flags, struct path *path);
 // The file of a descriptor of the calling process for this call; -EBADF also with O_PATH.
 int sys_file_borrow(int fd, struct fd_ref *ref);
+// RLIMIT_FSIZE cuts what is to be written to a regular file at `offset` (NULL: its position); at
+// the limit itself it is SIGXFSZ and -EFBIG.
+int sys_file_limit(const struct file *f, const uint64_t *offset, size_t *size);
 static inline struct fd_ref sys_file_borrow_any(int fd)
 {
     return fd_borrow(process_self()->fds, fd);

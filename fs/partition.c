@@ -64,10 +64,12 @@ static uint8_t mbr_type(const uint8_t *entry)
 }
 
 // Each logical partition lies behind a table of its own: entry 0 is it, counted from that table,
-// entry 1 the next table, counted from the extended partition's start.
+// entry 1 the next table, counted from the extended partition's start. Numbers count what exists:
+// an empty table in the chain takes none.
 static int mbr_scan_logical(const struct partition_disk *d, uint64_t extended, uint8_t *sector)
 {
     uint64_t table = extended;
+    unsigned int number = MBR_PRIMARY + 1;
 
     for (unsigned int i = 0; i < MBR_LOGICAL_MAX && table < d->nr_sectors; i++) {
         int err = d->read(d->ctx, table, sector);
@@ -76,8 +78,8 @@ static int mbr_scan_logical(const struct partition_disk *d, uint64_t extended, u
         if (!has_mbr(sector))
             return 0;
         const uint8_t *e = mbr_entry(sector, 0), *next = mbr_entry(sector, 1);
-        if (mbr_type(e) != 0)
-            report(d, MBR_PRIMARY + 1 + i, table + get32(e + 8), get32(e + 12));
+        if (get32(e + 12) != 0 && !is_extended(mbr_type(e)))
+            report(d, number++, table + get32(e + 8), get32(e + 12));
         if (!is_extended(mbr_type(next)) || get32(next + 8) == 0)
             return 0;
         table = extended + get32(next + 8);

@@ -172,6 +172,42 @@ TEST(file_size_limit)
     CHECK_ERRNO(ftruncate(fd, 6000), EFBIG);
 }
 
+// The same for writes that the kernel makes out of other files.
+TEST(file_size_limit_of_copies)
+{
+    struct rlimit limit = {5000, 5000};
+    enter("fsize_copies");
+    int in = open("/bin/busybox", O_RDONLY), out = open("f", O_CREAT | O_RDWR, 0600), fds[2];
+    static char block[8192];
+    signal(SIGXFSZ, SIG_IGN);
+    CHECK_EQ(pipe(fds), 0);
+    CHECK_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    CHECK_EQ(sendfile(out, in, NULL, 4096), 4096);
+    CHECK_EQ(sendfile(out, in, NULL, 4096), 904);
+    CHECK_EQ(lseek(in, 0, SEEK_CUR), 5000);
+    CHECK_ERRNO(sendfile(out, in, NULL, 1), EFBIG);
+    CHECK_EQ(lseek(out, 4500, SEEK_SET), 4500);
+    CHECK_EQ(copy_file_range(in, NULL, out, NULL, 4096, 0), 500);
+    CHECK_ERRNO(copy_file_range(in, NULL, out, NULL, 1, 0), EFBIG);
+    CHECK_EQ(write(fds[1], block, sizeof(block)), sizeof(block));
+    loff_t at = 4900;
+    CHECK_EQ(splice(fds[0], NULL, out, &at, sizeof(block), 0), 100);
+    CHECK_EQ(at, 5000);
+    CHECK_ERRNO(splice(fds[0], NULL, out, &at, 1, 0), EFBIG);
+    // A pipe has no size.
+    CHECK_EQ(sendfile(fds[1], in, NULL, 4096), 4096);
+    // Without a handler it ends the program.
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGXFSZ, SIG_DFL);
+        sendfile(out, in, NULL, 1);
+        _exit(0);
+    }
+    int status;
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+}
+
 TEST(sendfile_and_copies)
 {
     enter("sendfile");

@@ -159,6 +159,23 @@ static void test_logical(void **state)
     assert_int_equal(scan(), PARTITION_MBR);
 }
 
+// A table of the chain whose partition was deleted takes no number.
+static void test_logical_gap(void **state)
+{
+    put_mbr(0, 0, 0x0f, 1000, 900);
+    put_mbr(1000, 0, 0x83, 8, 0);
+    put_mbr(1000, 1, 0x05, 100, 100);
+    put_mbr(1100, 0, 0x83, 8, 60);
+    put_mbr(1100, 1, 0x05, 200, 100);
+    put_mbr(1200, 0, 0x05, 8, 60); // a table inside, no partition
+    put_mbr(1200, 1, 0x05, 300, 100);
+    put_mbr(1300, 0, 0x83, 8, 70);
+    assert_int_equal(scan(), PARTITION_MBR);
+    assert_int_equal(nr_found, 2);
+    expect(0, 5, 1108, 60);
+    expect(1, 6, 1308, 70);
+}
+
 static void test_gpt(void **state)
 {
     for (uint32_t size = 128; size <= 512; size *= 2) {
@@ -229,6 +246,7 @@ int main(void)
         cmocka_unit_test_setup(test_no_table, setup),
         cmocka_unit_test_setup(test_mbr, setup),
         cmocka_unit_test_setup(test_logical, setup),
+        cmocka_unit_test_setup(test_logical_gap, setup),
         cmocka_unit_test_setup(test_gpt, setup),
         cmocka_unit_test_setup(test_gpt_copy, setup),
         cmocka_unit_test_setup(test_read_errors, setup),
