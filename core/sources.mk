@@ -80,6 +80,7 @@ sources += core/sys_sem_none.c
 sources += core/sys_shm.c
 sources += core/sys_shm_none.c
 sources += core/sys_signal.c
+sources += core/sys_socket.c
 sources += core/sys_stat.c
 sources += core/sys_system.c
 sources += core/sys_time.c

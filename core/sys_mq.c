@@ -5,8 +5,10 @@
 #include <core/time.h>
 #include <errno.h>
 #include <fs/mqueue.h>
+#include <fs/netlink.h>
 #include <lib/atomic.h>
 #include <linux/fcntl.h>
+#include <linux/stat.h>
 #include <mm/slab.h>
 #include <string.h>
 
@@ -157,13 +159,41 @@ struct notice {
     struct process *process;
     uint32_t nr_execs; // of the process then: another program isn't told
     sigval_t value;
+    struct file *socket; // SIGEV_THREAD: a netlink socket, with a place kept, gets
+    struct netlink_message *cookie;
 };
+
+// What a thread of the C library finds in the last byte of the cookie that it gave.
+#define COOKIE_SIZE 32
+enum { COOKIE_MESSAGE = 1, COOKIE_REMOVED = 2 };
+
+static void notice_free(struct notice *n)
+{
+    if (n->cookie)
+        kfree(n->cookie);
+    if (n->socket) {
+        if (n->cookie)
+            netlink_unreserve(n->socket);
+        file_put(n->socket);
+    }
+    process_put(n->process);
+    kfree(n);
+}
+
+static void notice_send_cookie(struct notice *n, char what)
+{
+    if (!n->cookie)
+        return;
+    n->cookie->data[COOKIE_SIZE - 1] = what;
+    netlink_deliver(n->socket, n->cookie);
+    n->cookie = NULL;
+}
 
 static void notice_drop(struct mqueue_notice *n)
 {
     struct notice *notice = container_of(n, struct notice, common);
-    process_put(notice->process);
-    kfree(notice);
+    notice_send_cookie(notice, COOKIE_REMOVED);
+    notice_free(notice);
 }
 
 static void notice_tell(struct mqueue_notice *n, pid_t sender, uid_t sender_uid)
@@ -180,17 +210,31 @@ static void notice_tell(struct mqueue_notice *n, pid_t sender, uid_t sender_uid)
         info.si_value = notice->value;
         signal_send_process(notice->process, n->signal, &info);
     }
-    notice_drop(n);
+    notice_send_cookie(notice, COOKIE_MESSAGE);
+    notice_free(notice);
 }
 
-// SIGEV_THREAD passes a netlink socket, through which glibc's thread is told; there are no sockets.
-static int find_netlink(int fd)
+// SIGEV_THREAD: the value is the address of a cookie, the signal a netlink socket, through which
+// the C library's thread gets it back. 0 or -errno; what was taken, notice_free() drops.
+static int take_cookie(struct notice *n, const struct sigevent *event)
 {
-    struct fd_ref ref = fd_borrow(process_self()->fds, fd);
-    if (!ref.file)
-        return -EBADF;
-    fd_return(ref);
-    return -ENOTSOCK;
+    struct netlink_message *cookie = netlink_message_create(COOKIE_SIZE);
+    if (!cookie)
+        return -ENOMEM;
+    int err = user_copy_in(cookie->data, (vaddr_t)event->sigev_value.sival_ptr, COOKIE_SIZE);
+    n->socket = err == 0 ? fd_get(process_self()->fds, event->sigev_signo) : NULL;
+    if (err == 0 && !n->socket)
+        err = -EBADF;
+    else if (err == 0 && !netlink_is(n->socket))
+        err = S_ISSOCK(n->socket->inode->mode) ? -EINVAL : -ENOTSOCK;
+    if (err == 0)
+        err = netlink_reserve(n->socket);
+    if (err != 0) {
+        kfree(cookie);
+        return err == -EINTR ? -ERESTARTSYS : err;
+    }
+    n->cookie = cookie;
+    return 0;
 }
 
 static int check_event(const struct sigevent *event)
@@ -201,13 +245,14 @@ static int check_event(const struct sigevent *event)
     case SIGEV_SIGNAL:
         return event->sigev_signo >= 0 && event->sigev_signo <= NR_SIGNALS ? 0 : -EINVAL;
     case SIGEV_THREAD:
-        return find_netlink(event->sigev_signo);
+        return 0;
     default:
         return -EINVAL;
     }
 }
 
-static int register_notice(struct file *f, const struct sigevent *event)
+// What is to be told, to whom. 0 with *notice, or -errno.
+static int create_notice(const struct sigevent *event, struct notice **notice)
 {
     struct process *p = process_self();
     struct notice *n = kzalloc(sizeof(*n));
@@ -224,14 +269,17 @@ static int register_notice(struct file *f, const struct sigevent *event)
                                        .signal = event->sigev_signo,
                                        .tell = notice_tell,
                                        .drop = notice_drop};
-    int err = mqueue_notify(f, &n->common);
+    int err = event->sigev_notify == SIGEV_THREAD ? take_cookie(n, event) : 0;
     if (err != 0)
-        notice_drop(&n->common);
+        notice_free(n);
+    else
+        *notice = n;
     return err;
 }
 
 long sys_mq_notify(int fd, vaddr_t user_event)
 {
+    struct notice *n = NULL;
     struct sigevent event;
     struct fd_ref ref;
     int err = 0;
@@ -239,15 +287,20 @@ long sys_mq_notify(int fd, vaddr_t user_event)
         return -EFAULT;
     if (user_event != 0)
         err = check_event(&event);
-    if (err == 0)
-        err = find_queue(fd, &ref);
+    if (err == 0 && user_event != 0)
+        err = create_notice(&event, &n);
     if (err != 0)
         return err;
-    if (user_event != 0)
-        err = register_notice(ref.file, &event);
-    else
-        mqueue_unnotify(ref.file, process_self());
-    fd_return(ref);
+    err = find_queue(fd, &ref);
+    if (err == 0) {
+        if (n)
+            err = mqueue_notify(ref.file, &n->common);
+        else
+            mqueue_unnotify(ref.file, process_self());
+        fd_return(ref);
+    }
+    if (err != 0 && n)
+        notice_free(n);
     return err;
 }
 

@@ -34,6 +34,7 @@ sources += fs/inode.c
 sources += fs/mount.c
 sources += fs/mqueue.c
 sources += fs/mqueue_fs.c
+sources += fs/netlink.c
 sources += fs/path.c
 sources += fs/path_attributes.c
 sources += fs/path_create.c

@@ -13,5 +13,6 @@
 #include "process.h"
 #include "sched.h"
 #include "signal.h"
+#include "socket.h"
 #include "system.h"
 #include "time.h"
