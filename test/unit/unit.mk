@@ -74,10 +74,13 @@ unit_vfs       := $(filter fs/dentry.c fs/inode.c fs/path%.c fs/mount.c fs/fs_co
 unit_shm       := $(filter ipc/shm%,$(sources)) ipc/ids.c ipc/permission.c ipc/limits.c \
                   ipc/sem_none.c ipc/msg_none.c lib/cred.c
 unit_shm_tests := $(unit_out)/ipc/shm_test
-# Ids, semaphores and messages on threads.
-unit_race      := ipc/ids.c ipc/permission.c ipc/limits.c ipc/shm_none.c \
-                  $(filter ipc/sem% ipc/msg%,$(sources)) lib/cred.c
-unit_race_tests := $(unit_out)/ipc/race_test
+# Ids, semaphores, messages, segments and POSIX queues on threads.
+unit_race       := ipc/ids.c ipc/permission.c ipc/limits.c lib/cred.c
+unit_race_ipc/race_test     := $(unit_race) ipc/shm_none.c $(filter ipc/sem% ipc/msg%,$(sources))
+unit_race_ipc/shm_race_test := $(unit_race) ipc/sem_none.c ipc/msg_none.c \
+                               $(filter ipc/shm%,$(sources))
+unit_race_fs/mqueue_race_test := fs/mqueue.c
+unit_race_tests := $(addprefix $(unit_out)/,ipc/race_test ipc/shm_race_test fs/mqueue_race_test)
 unit_vfs_tests := $(addprefix $(unit_out)/fs/,path_test initramfs_test)
 
 .PHONY: unit
@@ -114,7 +117,7 @@ $(tsan_out)/%.o: %.c test/unit/unit.mk
 	$(Q)$(unit_cc) $(tsan_flags) -MMD -MP -c $< -o $@
 
 $(unit_race_tests): $(unit_out)/%: $(tsan_out)/test/unit/%.o $(tsan_code) \
-                                   $(unit_race:%.c=$(tsan_out)/%.o)
+                                   $$(patsubst %.c,$(tsan_out)/%.o,$$(unit_race_$$*))
 	$(Q)mkdir -p $(@D) && $(unit_cc) $(tsan_flags) $^ -lcmocka -pthread -o $@
 
 $(unit_sync_tests): $(unit_out)/%: $(tsan_out)/test/unit/%.o $(tsan_code)
