@@ -15,6 +15,7 @@
 #include <linux/sched.h>
 #include <string.h>
 
+#include "pidfd_priv.h"
 #include "process_priv.h"
 #include "signal_priv.h"
 #include "syscalls_priv.h"
@@ -43,8 +44,13 @@ static void actions_get(struct signal_actions *a)
 static int check_flags(const struct clone_args *args)
 {
     uint64_t flags = args->flags;
-    if (flags & (CLONE_NAMESPACES | CLONE_PIDFD | CLONE_INTO_CGROUP))
+    if (flags & (CLONE_NAMESPACES | CLONE_INTO_CGROUP))
         return -EINVAL; // as a Linux without them
+    // As Linux before 6.9: pidfds are of processes. clone(2) has one argument for both addresses.
+    if ((flags & CLONE_PIDFD) &&
+        ((flags & (CLONE_THREAD | CLONE_DETACHED)) ||
+         ((flags & CLONE_PARENT_SETTID) && args->pidfd == args->parent_tid)))
+        return -EINVAL;
     if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
         return -EINVAL;
     if ((flags & CLONE_SIGHAND) && (!(flags & CLONE_VM) || (flags & CLONE_CLEAR_SIGHAND)))
@@ -67,6 +73,7 @@ static void copy_settings(struct process *child, struct process *parent)
     child->dumpable = parent->dumpable;
     spin_unlock(&parent->lock);
     child->personality = parent->personality;
+    child->membarrier = atomic_load(&parent->membarrier);
     child->no_new_privs = parent->no_new_privs;
     child->uid = thread_self()->cred->uid;
     child->start_ns = clock_monotonic_ns();
@@ -248,12 +255,25 @@ static long clone_thread(const struct clone_args *args)
 
 static void discard_child(struct process *child, struct thread *t)
 {
+    child->state = PROCESS_DEAD; // a pidfd may be in somebody's hands already
     if (t) {
         child->pid = 0; // so that the thread's number is freed with it
         discard_thread(t);
     }
     process_drop_files(child);
     process_put(child);
+}
+
+// CLONE_PIDFD: a descriptor for the child, in the caller's memory before the child runs.
+static int report_pidfd(struct process *child, const struct clone_args *args, int *pidfd)
+{
+    if (!(args->flags & CLONE_PIDFD))
+        return 0;
+    int fd = pidfd_install(child, 0);
+    if (fd < 0)
+        return fd;
+    *pidfd = fd;
+    return user_copy_out(args->pidfd, &fd, sizeof(fd));
 }
 
 static long clone_process(const struct clone_args *args)
@@ -269,10 +289,14 @@ static long clone_process(const struct clone_args *args)
     pid_t pid = child->pid = t->tid;
     if (!(args->flags & CLONE_VM))
         child->map->owner = pid;
-    int err = prepare_thread(t, args);
+    int pidfd = -1, err = prepare_thread(t, args);
+    if (err == 0)
+        err = report_pidfd(child, args, &pidfd);
     if (err == 0)
         err = link_child(child, t, args);
     if (err != 0) {
+        if (pidfd >= 0)
+            (void)fd_close(process_self()->fds, pidfd);
         discard_child(child, t);
         return err;
     }
@@ -304,6 +328,7 @@ long sys_clone(unsigned long flags, vaddr_t stack, vaddr_t parent_tid, vaddr_t t
         .exit_signal = flags & CSIGNAL,
         .stack = stack,
         .parent_tid = parent_tid,
+        .pidfd = parent_tid,
         .child_tid = child_tid,
         .tls = tls,
     };

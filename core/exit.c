@@ -65,6 +65,7 @@ static struct process *find_reaper(struct process *p)
 void process_reap(struct process *p)
 {
     p->state = PROCESS_DEAD;
+    wait_queue_wake_all(&p->exit_wait);
     process_unlink(p);
 }
 
@@ -115,6 +116,7 @@ static void become_zombie(struct process *p)
     orphan_children(p, &reaped);
     p->tty = NULL;
     p->state = PROCESS_ZOMBIE;
+    wait_queue_wake_all(&p->exit_wait);
     if (p->parent->group != p->group && p->parent->session == p->session)
         process_group_hang_up_if_orphaned(p->group, p);
     if (announce_zombie(p))

@@ -44,6 +44,7 @@ struct process *process_create(void)
     spin_init(&p->signal_lock);
     signal_queue_init(&p->signal_queue);
     wait_queue_init(&p->child_wait);
+    wait_queue_init(&p->exit_wait);
     wait_queue_init(&p->stop_wait);
     wait_queue_init(&p->vfork_wait);
     list_init(&p->cpu_timers);

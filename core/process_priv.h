@@ -38,6 +38,9 @@ void process_release_tty(struct process *p);
 // held; process_put() it afterwards.
 void process_reap(struct process *p);
 
+// sys_process_vm.c: may the caller read and write what p has, as a debugger would?
+bool process_may_access(struct process *p);
+
 void process_usage_add(struct process_usage *to, const struct process_usage *from);
 struct rusage;
 void process_usage_to_rusage(const struct process_usage *usage, struct rusage *r);

@@ -4,6 +4,7 @@
 // access mode ATTACH_REALCREDS).
 
 #include "proc_priv.h"
+#include "process_priv.h"
 #include "syscalls_priv.h"
 
 #include <arch/uaccess.h>
@@ -14,7 +15,7 @@
 #include <mm/uio.h>
 #include <mm/vm_map.h>
 
-static bool may_access(struct process *p)
+bool process_may_access(struct process *p)
 {
     const struct cred *self = thread_self()->cred;
     bool same = false;
@@ -106,7 +107,7 @@ static ssize_t transfer_process(pid_t pid, struct uio *uio, const struct uio_seg
     struct process *p = process_find(pid);
     if (!p)
         return -ESRCH;
-    bool allowed = may_access(p);
+    bool allowed = process_may_access(p);
     struct vm_map *m = allowed ? process_map_get(p) : NULL;
     process_put(p);
     if (!m)
@@ -154,7 +155,7 @@ int proc_may_look(uint64_t key)
     struct process *p = proc_process(key);
     if (!p)
         return -ESRCH;
-    bool allowed = may_access(p);
+    bool allowed = process_may_access(p);
     process_put(p);
     return allowed ? 0 : -EACCES;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// sched(7): policies, priorities, nice values, affinity. Who may change whom is decided here, the
-// change itself is the scheduler's.
+// sched(7): policies, priorities, affinity. Who may change whom is decided here, the change itself
+// is the scheduler's. Nice values alone: sys_priority.c.
 #include <arch/thread.h>
 #include <arch/uaccess.h>
 #include <core/process.h>
@@ -10,12 +10,20 @@
 #include <linux/capability.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
+#include <linux/sched/types.h>
+#include <string.h>
 
+#include "sched_priv.h"
+#include "sys_sched_priv.h"
 #include "syscalls_priv.h"
 
 #define RR_INTERVAL_NS (100 * NS_PER_MS)
 #define RT_MIN         1
 #define RT_MAX         99
+// Of SCHED_DEADLINE, as Linux has them.
+#define DL_RUNTIME_MIN_NS 1024
+#define DL_PERIOD_MIN_NS  (100 * NS_PER_US)
+#define DL_PERIOD_MAX_NS  ((1UL << 22) * NS_PER_US)
 
 long sys_sched_yield(void)
 {
@@ -23,8 +31,7 @@ long sys_sched_yield(void)
     return 0;
 }
 
-// The thread that `tid` names (0: the caller), with a reference, or NULL.
-static struct thread *sched_find(pid_t tid)
+struct thread *sched_find(pid_t tid)
 {
     if (tid < 0)
         return NULL;
@@ -34,36 +41,95 @@ static struct thread *sched_find(pid_t tid)
     return thread_self();
 }
 
-// Does the caller own `t`, or may he change everybody?
+// Does the caller own `t`?
 static bool sched_owns(struct thread *t)
 {
     const struct cred *self = thread_self()->cred;
-    if (cred_has_cap(self, CAP_SYS_NICE))
-        return true;
     spin_lock(&t->process->lock);
     bool owns = self->euid == t->cred->uid || self->euid == t->cred->euid;
     spin_unlock(&t->process->lock);
     return owns;
 }
 
-static int sched_may_set_policy(struct thread *t, unsigned int policy, int rt_priority)
+static bool policy_is_rt(unsigned int policy)
 {
-    if (!sched_owns(t))
-        return -EPERM;
-    if (cred_has_cap(thread_self()->cred, CAP_SYS_NICE))
-        return 0;
-    bool raises =
-        rt_priority > t->sched.set_priority || (rt_priority > 0 && t->sched.policy != policy);
-    if (raises && (uint64_t)rt_priority > process_limit(t->process, RLIMIT_RTPRIO))
-        return -EPERM;
+    return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+
+static bool policy_is_fair(unsigned int policy)
+{
+    return policy == SCHED_NORMAL || policy == SCHED_BATCH;
+}
+
+// runtime <= deadline <= period, in the units and bounds of sched(7).
+static bool deadline_is_sound(const struct sched_attr *a)
+{
+    uint64_t period = a->sched_period != 0 ? a->sched_period : a->sched_deadline;
+    return a->sched_deadline != 0 && a->sched_runtime >= DL_RUNTIME_MIN_NS &&
+           a->sched_runtime <= a->sched_deadline && a->sched_deadline <= period &&
+           period >= DL_PERIOD_MIN_NS && period <= DL_PERIOD_MAX_NS;
+}
+
+static int sched_check_values(unsigned int policy, const struct sched_attr *a)
+{
+    bool known = policy_is_rt(policy) || policy_is_fair(policy) || policy == SCHED_IDLE ||
+                 policy == SCHED_DEADLINE;
+    if (!known || (a->sched_flags & ~(uint64_t)SCHED_FLAG_ALL) != 0 || a->sched_priority > RT_MAX)
+        return -EINVAL;
+    if (policy_is_rt(policy) != (a->sched_priority != 0))
+        return -EINVAL;
+    return policy == SCHED_DEADLINE && !deadline_is_sound(a) ? -EINVAL : 0;
+}
+
+// Without CAP_SYS_NICE nobody changes another user's threads, and his own ones get no more than the
+// limits allow.
+static bool sched_needs_privilege(struct thread *t, unsigned int policy, bool reset,
+                                  const struct sched_attr *a)
+{
+    const struct sched_entity *e = &t->sched;
+    uint64_t rt_limit = process_limit(t->process, RLIMIT_RTPRIO);
+    uint64_t nice_limit = process_limit(t->process, RLIMIT_NICE);
+    if (!sched_owns(t) || policy == SCHED_DEADLINE || (e->reset_on_fork && !reset))
+        return true;
+    if (policy_is_fair(policy) && a->sched_nice < e->nice &&
+        (uint64_t)(20 - a->sched_nice) > nice_limit)
+        return true;
+    if (policy_is_rt(policy) && policy != e->policy && rt_limit == 0)
+        return true;
+    if (policy_is_rt(policy) && (int)a->sched_priority > e->set_priority &&
+        a->sched_priority > rt_limit)
+        return true;
     // Leaving SCHED_IDLE asks for as much as the nice value does.
-    if (t->sched.policy == SCHED_IDLE && policy != SCHED_IDLE &&
-        (uint64_t)(20 - t->sched.nice) > process_limit(t->process, RLIMIT_NICE))
+    return e->policy == SCHED_IDLE && policy != SCHED_IDLE && (uint64_t)(20 - e->nice) > nice_limit;
+}
+
+// keep: the thread's policy and SCHED_RESET_ON_FORK stay.
+static int sched_apply(struct thread *t, bool keep, const struct sched_attr *a)
+{
+    unsigned int policy = keep ? t->sched.policy : a->sched_policy;
+    bool reset = keep ? t->sched.reset_on_fork : (a->sched_flags & SCHED_FLAG_RESET_ON_FORK) != 0;
+    int err = sched_check_values(policy, a);
+    if (err != 0)
+        return err;
+    if (!cred_has_cap(thread_self()->cred, CAP_SYS_NICE) &&
+        sched_needs_privilege(t, policy, reset, a))
         return -EPERM;
+    if (a->sched_flags & SCHED_FLAG_UTIL_CLAMP) // as a Linux without CONFIG_UCLAMP_TASK
+        return -EOPNOTSUPP;
+    // There is no such class here: its admission control, sched(7), admits nobody.
+    if (policy == SCHED_DEADLINE)
+        return -EBUSY;
+    if (!(a->sched_flags & SCHED_FLAG_KEEP_PARAMS)) // which keeps the policy as well
+        err = sched_set_policy(t, policy, (int)a->sched_priority);
+    if (err != 0)
+        return err;
+    if (policy_is_fair(policy) && a->sched_nice != t->sched.nice)
+        sched_set_nice(t, a->sched_nice);
+    t->sched.reset_on_fork = reset;
     return 0;
 }
 
-// policy below 0: keep it.
+// The older calls: a policy (below 0: keep it) and struct sched_param.
 static long sched_set(pid_t tid, int policy, vaddr_t param)
 {
     int rt_priority;
@@ -75,18 +141,12 @@ static long sched_set(pid_t tid, int policy, vaddr_t param)
     struct thread *t = sched_find(tid);
     if (!t)
         return -ESRCH;
-    bool reset = policy < 0 ? t->sched.reset_on_fork : (policy & SCHED_RESET_ON_FORK) != 0;
-    unsigned int p = policy < 0 ? t->sched.policy : (unsigned int)policy & ~SCHED_RESET_ON_FORK;
-    bool rt = p == SCHED_FIFO || p == SCHED_RR;
-    bool known = rt || p == SCHED_NORMAL || p == SCHED_BATCH || p == SCHED_IDLE;
-    if (!known || (rt ? rt_priority < RT_MIN || rt_priority > RT_MAX : rt_priority != 0))
-        err = -EINVAL;
-    if (err == 0)
-        err = sched_may_set_policy(t, p, rt_priority);
-    if (err == 0)
-        err = sched_set_policy(t, p, rt_priority);
-    if (err == 0)
-        t->sched.reset_on_fork = reset;
+    struct sched_attr attr = {.sched_policy = (uint32_t)policy & ~(uint32_t)SCHED_RESET_ON_FORK,
+                              .sched_priority = (uint32_t)rt_priority,
+                              .sched_nice = t->sched.nice};
+    if (policy >= 0 && (policy & SCHED_RESET_ON_FORK))
+        attr.sched_flags = SCHED_FLAG_RESET_ON_FORK;
+    err = sched_apply(t, policy < 0, &attr);
     thread_put(t);
     return err;
 }
@@ -99,6 +159,81 @@ long sys_sched_setparam(pid_t tid, vaddr_t param)
 long sys_sched_setscheduler(pid_t tid, int policy, vaddr_t param)
 {
     return policy < 0 ? -EINVAL : sched_set(tid, policy, param);
+}
+
+// What a thread has of struct sched_attr.
+static void sched_fill_params(const struct thread *t, struct sched_attr *attr)
+{
+    if (policy_is_rt(t->sched.policy)) {
+        attr->sched_priority = (uint32_t)t->sched.set_priority;
+    } else {
+        attr->sched_nice = t->sched.nice;
+        attr->sched_runtime = SCHED_SLICE_NS;
+    }
+}
+
+// As sched_setattr(2) has it: a program's struct may be younger than ours if its rest is zero, else
+// it is told the size that is known here.
+static int sched_read_attr(vaddr_t addr, struct sched_attr *attr)
+{
+    uint32_t size;
+    const uint32_t known = sizeof(*attr);
+    memset(attr, 0, sizeof(*attr));
+    int err = user_copy_in(&size, addr, sizeof(size));
+    if (err != 0)
+        return err;
+    if (size == 0)
+        size = SCHED_ATTR_SIZE_VER0;
+    bool fits = size >= SCHED_ATTR_SIZE_VER0 && size <= PAGE_SIZE;
+    for (uint32_t i = known; fits && i < size && err == 0; i++) {
+        uint8_t byte = 0;
+        err = user_copy_in(&byte, addr + i, 1);
+        fits = byte == 0;
+    }
+    if (!fits)
+        return user_copy_out(addr, &known, sizeof(known)) == 0 ? -E2BIG : -EFAULT;
+    if (err == 0)
+        err = user_copy_in(attr, addr, MIN(size, known));
+    if (err == 0 && (attr->sched_flags & SCHED_FLAG_UTIL_CLAMP) && size < known)
+        err = -EINVAL;
+    attr->sched_nice = MIN(MAX(attr->sched_nice, -20), 19);
+    return err;
+}
+
+long sys_sched_setattr(pid_t tid, vaddr_t addr, unsigned int flags)
+{
+    struct sched_attr attr;
+    if (addr == 0 || tid < 0 || flags != 0)
+        return -EINVAL;
+    int err = sched_read_attr(addr, &attr);
+    if (err != 0)
+        return err;
+    if ((int)attr.sched_policy < 0)
+        return -EINVAL;
+    struct thread *t = sched_find(tid);
+    if (!t)
+        return -ESRCH;
+    if (attr.sched_flags & SCHED_FLAG_KEEP_PARAMS)
+        sched_fill_params(t, &attr);
+    err = sched_apply(t, attr.sched_flags & SCHED_FLAG_KEEP_POLICY, &attr);
+    thread_put(t);
+    return err;
+}
+
+long sys_sched_getattr(pid_t tid, vaddr_t addr, unsigned int size, unsigned int flags)
+{
+    if (addr == 0 || tid < 0 || size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE || flags != 0)
+        return -EINVAL;
+    struct thread *t = sched_find(tid);
+    if (!t)
+        return -ESRCH;
+    struct sched_attr attr = {.size = MIN(size, (unsigned int)sizeof(attr)),
+                              .sched_policy = t->sched.policy};
+    if (t->sched.reset_on_fork)
+        attr.sched_flags = SCHED_FLAG_RESET_ON_FORK;
+    sched_fill_params(t, &attr);
+    thread_put(t);
+    return user_copy_out(addr, &attr, attr.size);
 }
 
 long sys_sched_getscheduler(pid_t tid)
@@ -132,7 +267,8 @@ long sys_sched_setaffinity(pid_t tid, unsigned int size, vaddr_t addr)
     struct thread *t = sched_find(tid);
     if (!t)
         return -ESRCH;
-    err = sched_owns(t) ? sched_set_affinity(t, mask) : -EPERM;
+    bool may = cred_has_cap(thread_self()->cred, CAP_SYS_NICE) || sched_owns(t);
+    err = may ? sched_set_affinity(t, mask) : -EPERM;
     thread_put(t);
     return err;
 }
@@ -159,6 +295,7 @@ static long priority_limit(int policy, long rt)
     case SCHED_NORMAL:
     case SCHED_BATCH:
     case SCHED_IDLE:
+    case SCHED_DEADLINE:
         return 0;
     default:
         return -EINVAL;
@@ -187,86 +324,6 @@ long sys_sched_rr_get_interval(pid_t tid, vaddr_t addr)
                                                   : 4 * NS_PER_MS;
     thread_put(t);
     return time_write_timespec(addr, ns);
-}
-
-// getpriority(2) and setpriority(2) for one thread, a group's processes or a user's.
-struct priority_walk {
-    long (*fn)(struct thread *t, int nice);
-    int nice;
-    bool found;
-    long result; // of fn: the last error, else the largest
-};
-
-static void priority_visit(struct priority_walk *w, struct thread *t)
-{
-    long r = w->fn(t, w->nice);
-    if (!w->found || r < 0 || (w->result >= 0 && r > w->result))
-        w->result = r;
-    w->found = true;
-}
-
-static long priority_set(struct thread *t, int nice)
-{
-    const struct cred *self = thread_self()->cred;
-    bool capable = cred_has_cap(self, CAP_SYS_NICE);
-    if (!capable && self->euid != t->cred->uid && self->euid != t->cred->euid)
-        return -EPERM;
-    if (!capable && nice < t->sched.nice &&
-        (uint64_t)(20 - nice) > process_limit(t->process, RLIMIT_NICE))
-        return -EACCES;
-    sched_set_nice(t, nice);
-    return 0;
-}
-
-static long priority_get(struct thread *t, int unused)
-{
-    return 20 - t->sched.nice;
-}
-
-static void priority_visit_process(struct priority_walk *w, struct process *p)
-{
-    struct thread *t;
-    spin_lock(&p->lock);
-    list_for_each_entry (t, &p->threads, process_node)
-        priority_visit(w, t);
-    spin_unlock(&p->lock);
-}
-
-static long priority_walk(struct priority_walk *w, int which, int who)
-{
-    if (which == PRIO_PROCESS) {
-        struct thread *t = sched_find(who);
-        if (!t)
-            return -ESRCH;
-        spin_lock(&t->process->lock);
-        priority_visit(w, t);
-        spin_unlock(&t->process->lock);
-        thread_put(t);
-        return w->result;
-    }
-    if (which != PRIO_PGRP && which != PRIO_USER)
-        return -EINVAL;
-    pid_t group = who == 0 ? process_self()->group : who;
-    uid_t uid = who == 0 ? thread_self()->cred->uid : (uid_t)who;
-    struct process *next;
-    for (pid_t pid = 1; (next = process_next(pid)); process_put(next)) {
-        pid = next->pid + 1;
-        if (which == PRIO_PGRP ? next->group == group : next->uid == uid)
-            priority_visit_process(w, next);
-    }
-    return w->found ? w->result : -ESRCH;
-}
-
-long sys_setpriority(int which, int who, int nice)
-{
-    struct priority_walk w = {.fn = priority_set, .nice = MIN(MAX(nice, -20), 19)};
-    return priority_walk(&w, which, who);
-}
-
-long sys_getpriority(int which, int who)
-{
-    struct priority_walk w = {.fn = priority_get};
-    return priority_walk(&w, which, who);
 }
 
 long sys_getcpu(vaddr_t cpu_addr, vaddr_t node_addr, vaddr_t unused)

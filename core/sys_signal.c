@@ -9,6 +9,7 @@
 #include <linux/signal.h>
 #include <string.h>
 
+#include "pidfd_priv.h"
 #include "process_priv.h"
 #include "signal_priv.h"
 #include "syscalls_priv.h"
@@ -286,6 +287,11 @@ long sys_tgkill(pid_t pid, pid_t tid, int signal)
     return send_to_thread(pid, tid, signal, &info);
 }
 
+// Whom a pidfd names as the target: PIDFD_SIGNAL_* of Linux 6.9.
+#define PIDFD_SIGNAL_THREAD        1U // the first thread
+#define PIDFD_SIGNAL_THREAD_GROUP  2U // the process, as without any
+#define PIDFD_SIGNAL_PROCESS_GROUP 4U
+
 // What Linux knows the layout of for every signal: the bytes behind it don't matter then.
 static bool info_is_known(int code)
 {
@@ -293,7 +299,8 @@ static bool info_is_known(int code)
 }
 
 // A process may make up any siginfo for itself, but not pose as kill(2) or the kernel to others.
-static int read_info(siginfo_t *info, vaddr_t user, int signal, bool to_self)
+// must_be: what si_signo is; below 0: anything.
+static int read_info(siginfo_t *info, vaddr_t user, bool to_self, int must_be)
 {
     if (user_copy_in(info, user, sizeof(*info)) != 0)
         return -EFAULT;
@@ -301,20 +308,20 @@ static int read_info(siginfo_t *info, vaddr_t user, int signal, bool to_self)
     for (size_t i = SIGNAL_INFO_SIZE; i < sizeof(*info) && !info_is_known(info->si_code); i++)
         if (bytes[i] != 0)
             return -E2BIG;
-    if ((info->si_code >= 0 || info->si_code == SI_TKILL) && !to_self)
-        return -EPERM;
-    info->si_signo = signal;
-    return 0;
+    if (must_be >= 0 && info->si_signo != must_be)
+        return -EINVAL;
+    return (info->si_code >= 0 || info->si_code == SI_TKILL) && !to_self ? -EPERM : 0;
 }
 
 long sys_rt_sigqueueinfo(pid_t pid, int signal, vaddr_t user_info)
 {
     siginfo_t info;
-    int err = read_info(&info, user_info, signal, pid == process_self()->pid);
+    int err = read_info(&info, user_info, pid == process_self()->pid, -1);
     if (err != 0)
         return err;
     if (signal < 0 || signal > NR_SIGNALS)
         return -EINVAL;
+    info.si_signo = signal;
     return kill_one(pid, signal, &info);
 }
 
@@ -323,12 +330,47 @@ long sys_rt_tgsigqueueinfo(pid_t pid, pid_t tid, int signal, vaddr_t user_info)
     siginfo_t info;
     if (pid <= 0 || tid <= 0)
         return -EINVAL;
-    int err = read_info(&info, user_info, signal, pid == process_self()->pid);
+    int err = read_info(&info, user_info, pid == process_self()->pid, -1);
     if (err != 0)
         return err;
     if (signal < 0 || signal > NR_SIGNALS)
         return -EINVAL;
+    info.si_signo = signal;
     return send_to_thread(pid, tid, signal, &info);
+}
+
+static int send_to_pidfd(struct process *p, int signal, const siginfo_t *info, unsigned int scope)
+{
+    spin_lock(&process_tree_lock);
+    bool is_gone = p->state == PROCESS_DEAD;
+    spin_unlock(&process_tree_lock);
+    if (is_gone)
+        return -ESRCH;
+    if (scope == PIDFD_SIGNAL_THREAD)
+        return send_to_thread(p->pid, p->pid, signal, info);
+    return scope == PIDFD_SIGNAL_PROCESS_GROUP ? kill_many(p->pid, signal, info)
+                                               : send_checked(p, signal, info);
+}
+
+long sys_pidfd_send_signal(int pidfd, int signal, vaddr_t user_info, unsigned int scope)
+{
+    siginfo_t info;
+    unsigned int flags;
+    if (scope != 0 && scope != PIDFD_SIGNAL_THREAD && scope != PIDFD_SIGNAL_THREAD_GROUP &&
+        scope != PIDFD_SIGNAL_PROCESS_GROUP)
+        return -EINVAL;
+    struct process *p = pidfd_find(pidfd, &flags);
+    if (!p)
+        return -EBADF;
+    bool to_self = p == process_self() && scope != PIDFD_SIGNAL_PROCESS_GROUP;
+    info_from_caller(&info, signal, scope == PIDFD_SIGNAL_THREAD ? SI_TKILL : SI_USER);
+    int err = user_info != 0 ? read_info(&info, user_info, to_self, signal) : 0;
+    if (err == 0 && (signal < 0 || signal > NR_SIGNALS))
+        err = -EINVAL;
+    if (err == 0)
+        err = send_to_pidfd(p, signal, &info, scope);
+    process_put(p);
+    return err;
 }
 
 long sys_restart_syscall(void)

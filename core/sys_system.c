@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The machine as a whole: names, figures, the kernel log, random bytes, power, barriers.
+// The machine as a whole: names, figures, the kernel log, random bytes, power.
 #include <arch/clock.h>
 #include <arch/log.h>
 #include <arch/sbi.h>
@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fs/devices.h>
 #include <linux/capability.h>
-#include <linux/membarrier.h>
 #include <linux/random.h>
 #include <linux/reboot.h>
 #include <linux/sysinfo.h>
@@ -354,47 +353,6 @@ long sys_syslog(int type, vaddr_t addr, int size)
             return result;
         if (kmsg_wait(next) != 0) // all was read: READ waits for more
             return -ERESTARTSYS;
-    }
-}
-
-#define MEMBARRIER_REGISTERS                                                                       \
-    (MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |        \
-     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
-#define MEMBARRIER_ALL                                                                             \
-    (MEMBARRIER_REGISTERS | MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |              \
-     MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE)
-
-// Every command interrupts every hart, which fences there: more than the narrower ones ask for.
-long sys_membarrier(int command, unsigned int flags, int cpu)
-{
-    struct process *p = process_self();
-    if (flags != 0)
-        return -EINVAL;
-    switch (command) {
-    case MEMBARRIER_CMD_QUERY:
-        return MEMBARRIER_ALL;
-    case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
-    case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
-    case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
-        atomic_fetch_or(&p->membarrier, (uint32_t)command);
-        return 0;
-    case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
-        if (!(atomic_load(&p->membarrier) & MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE))
-            return -EPERM;
-        hart_fence_all();
-        mmu_context_flush_icache(&p->map->space.context);
-        return 0;
-    case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
-        if (!(atomic_load(&p->membarrier) & MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED))
-            return -EPERM;
-        hart_fence_all();
-        return 0;
-    case MEMBARRIER_CMD_GLOBAL:
-    case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
-        hart_fence_all();
-        return 0;
-    default:
-        return -EINVAL;
     }
 }
 

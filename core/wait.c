@@ -4,10 +4,12 @@
 #include <arch/uaccess.h>
 #include <core/process.h>
 #include <errno.h>
+#include <linux/fcntl.h>
 #include <linux/resource.h>
 #include <linux/wait.h>
 #include <string.h>
 
+#include "pidfd_priv.h"
 #include "process_priv.h"
 #include "syscalls_priv.h"
 
@@ -15,9 +17,10 @@
 #define STATUS_CONTINUED       0xffff
 
 struct wait_request {
-    int which; // P_ALL, P_PID, P_PGID
+    int which; // P_ALL, P_PID, P_PGID, P_PIDFD
     pid_t id;
-    int options; // W* of waitid(2)
+    const struct process *process; // P_PIDFD
+    int options;                   // W* of waitid(2)
     // Result.
     int code;   // CLD_*
     int status; // as wait4 reports
@@ -31,6 +34,8 @@ static bool is_eligible(const struct process *child, const struct wait_request *
     if (w->which == P_PID && child->pid != w->id)
         return false;
     if (w->which == P_PGID && child->group != w->id)
+        return false;
+    if (w->which == P_PIDFD && child != w->process)
         return false;
     if (w->options & __WALL)
         return true;
@@ -162,21 +167,52 @@ static int info_status(const struct wait_request *w)
     return w->code == CLD_CONTINUED ? SIGCONT : w->status & 0x7f;
 }
 
+// A pidfd that doesn't block lets nobody wait: -EAGAIN then means that there is no news yet.
+static int wait_for_pidfd(struct wait_request *w, bool *no_news_is_error)
+{
+    unsigned int flags;
+    struct process *p = pidfd_find(w->id, &flags);
+    if (!p)
+        return -EBADF;
+    *no_news_is_error = (flags & O_NONBLOCK) && !(w->options & WNOHANG);
+    if (flags & O_NONBLOCK)
+        w->options |= WNOHANG;
+    w->process = p;
+    int result = wait_for_child(w);
+    process_put(p);
+    return result;
+}
+
+static int waitid_check(const struct wait_request *w)
+{
+    const int known = (int)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+                            __WCLONE | __WALL);
+    if ((w->options & ~known) || !(w->options & (WEXITED | WSTOPPED | WCONTINUED)))
+        return -EINVAL;
+    switch (w->which) {
+    case P_ALL:
+        return 0;
+    case P_PID:
+        return w->id <= 0 ? -EINVAL : 0;
+    case P_PGID:
+    case P_PIDFD:
+        return w->id < 0 ? -EINVAL : 0;
+    default:
+        return -EINVAL;
+    }
+}
+
 long sys_waitid(int which, pid_t id, vaddr_t user_info, int options, vaddr_t rusage)
 {
     struct wait_request w = {.which = which, .id = id, .options = options};
-    const int known = (int)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
-                            __WCLONE | __WALL);
-    if ((options & ~known) || !(options & (WEXITED | WSTOPPED | WCONTINUED)))
-        return -EINVAL;
+    bool no_news_is_error = false;
+    int result = waitid_check(&w);
+    if (result != 0)
+        return result;
     if (which == P_PGID && id == 0)
         w.id = process_self()->group;
-    else if ((which == P_PID && id <= 0) || (which == P_PGID && id < 0))
-        return -EINVAL;
-    else if (which != P_PID && which != P_PGID && which != P_ALL)
-        return which == P_PIDFD ? -EBADF : -EINVAL; // no pidfds here
-    int result = wait_for_child(&w);
-    if (result != 0 && result != -EAGAIN)
+    result = which == P_PIDFD ? wait_for_pidfd(&w, &no_news_is_error) : wait_for_child(&w);
+    if (result != 0 && (result != -EAGAIN || no_news_is_error))
         return result;
     siginfo_t info;
     memset(&info, 0, sizeof(info));

@@ -46,8 +46,10 @@ int futex_wake(const struct futex_key *key, int nr, uint32_t bitset)
 {
     if (bitset == 0)
         return -EINVAL;
-    struct list_node wake = LIST_INIT(wake);
     struct futex_bucket *b = futex_bucket_of(key);
+    if (futex_is_idle(b))
+        return 0;
+    struct list_node wake = LIST_INIT(wake);
     futex_lock_one(b);
     int result = futex_take_some(b, key, nr, bitset, &wake);
     bool locks = atomic_load(&b->nr_pi) != 0;

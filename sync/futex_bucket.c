@@ -16,7 +16,7 @@ static void futex_bucket_init(struct futex_bucket *b)
 {
     spin_init(&b->lock);
     b->keys.node = NULL;
-    b->nr_pi = 0;
+    b->nr = b->nr_pi = 0;
     b->waits = b->wakes = b->gave_up = b->requeues = b->collisions = 0;
 }
 
@@ -148,6 +148,7 @@ void futex_ring_remove(struct futex_bucket *b, struct futex_waiter *w)
 void futex_take(struct futex_bucket *b, struct futex_waiter *w, struct list_node *wake)
 {
     futex_ring_remove(b, w);
+    futex_count_out(b);
     b->wakes++;
     atomic_store(&w->bucket, (struct futex_bucket *)NULL);
     list_add_tail(wake, &w->peers);

@@ -11,6 +11,10 @@
 // age. Its first waiter leads it and stands for it in the bucket's tree of keys. So waking one of
 // many is O(1) after the descent to the key.
 //
+// A waker who finds nobody counted in the bucket (`nr`) doesn't take its lock. So a waiter is
+// counted before he looks at the word, with a fence between, as there is one between the waker's
+// change of the word and his look at the count: one of the two sees the other.
+//
 // Lock order: buckets by address, then futex_pi's; below them run queues and the tid table.
 #pragma once
 
@@ -23,6 +27,7 @@
 struct futex_bucket {
     struct spinlock lock; // guards the rest
     struct rb_root keys;  // leaders
+    uint32_t nr;          // queued, or about to be; read without the lock by futex_is_idle()
     uint32_t nr_pi;       // waiters for locks whose words hash to here; atomic, under futex_pi's
     uint64_t waits, wakes, gave_up, requeues, collisions;
 };
@@ -37,6 +42,25 @@ bool futex_key_equal(const struct futex_key *a, const struct futex_key *b);
 void futex_lock_one(struct futex_bucket *b); // asserts the order
 void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b);
 void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b);
+
+// One more is counted, who then looks at a word or has been moved here. Under the bucket's lock.
+static inline void futex_count_in(struct futex_bucket *b)
+{
+    atomic_store(&b->nr, b->nr + 1);
+    atomic_fence(); // partner: the fence in futex_is_idle()
+}
+
+static inline void futex_count_out(struct futex_bucket *b)
+{
+    atomic_store(&b->nr, b->nr - 1);
+}
+
+// Nobody waits for a word or a lock of this bucket, as far as the caller owes him a wake.
+static inline bool futex_is_idle(const struct futex_bucket *b)
+{
+    atomic_fence(); // partner: the fence in futex_count_in()
+    return (atomic_load(&b->nr) | atomic_load(&b->nr_pi)) == 0;
+}
 
 // The ring of a key: its leader, or NULL.
 struct futex_waiter *futex_ring_find(const struct futex_bucket *b, const struct futex_key *key);

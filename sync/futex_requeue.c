@@ -10,7 +10,9 @@ static void futex_move(struct futex_bucket *from, struct futex_bucket *to, struc
                        const struct futex_key *key)
 {
     futex_ring_remove(from, w);
+    futex_count_out(from);
     futex_rekey(w, key);
+    futex_count_in(to);
     futex_ring_add(to, w);
     to->requeues++;
     atomic_store(&w->bucket, to);
@@ -49,7 +51,9 @@ int futex_requeue(const struct futex_key *from, const struct futex_key *to, int 
         return -EINVAL;
     struct futex_bucket *a = futex_bucket_of(from), *b = futex_bucket_of(to);
     struct list_node wake = LIST_INIT(wake);
-    int result;
+    int result = compare ? futex_check_word(addr, *compare) : 0;
+    if (result == -EAGAIN || (result == 0 && futex_is_idle(a)))
+        return result;
     do {
         futex_lock_two(a, b);
         result = compare ? futex_check_word(addr, *compare) : 0;

@@ -74,6 +74,7 @@ static int requeue_pi_move(const struct requeue_pi *r, struct futex_waiter *w, s
     if (pi_would_deadlock(w->thread, owner))
         return -EDEADLK;
     futex_ring_remove(r->from, w);
+    futex_count_out(r->from);
     futex_rekey(w, r->to_key);
     pi_enqueue(w, owner);
     futex_pi.requeues++;

@@ -49,9 +49,12 @@ int futex_enqueue(struct futex_waiter *w, const struct futex_key *key, vaddr_t a
     int err;
     do {
         futex_lock_one(b);
+        futex_count_in(b);
         err = futex_check_word(addr, expected);
         if (likely(err == 0))
             futex_queue(b, w, key);
+        else
+            futex_count_out(b);
         spin_unlock(&b->lock);
     } while (unlikely(err == -EFAULT) && (err = port_user_fault_in(addr, false)) == 0);
     return err;
@@ -76,6 +79,7 @@ bool futex_leave_bucket(struct futex_waiter *w, struct futex_bucket *b)
     bool here = atomic_load(&w->bucket) == b;
     if (likely(here)) {
         futex_ring_remove(b, w);
+        futex_count_out(b);
         b->gave_up++;
         atomic_store(&w->bucket, (struct futex_bucket *)NULL);
     }
@@ -98,9 +102,13 @@ int futex_wait(const struct futex_key *key, vaddr_t addr, uint32_t expected, uin
 {
     if (bitset == 0)
         return -EINVAL;
+    // If it differs there is nothing to queue for, and no lock to take.
+    int err = futex_check_word(addr, expected);
+    if (err == -EAGAIN)
+        return err;
     struct futex_waiter w;
     futex_waiter_init(&w, bitset);
-    int err = futex_enqueue(&w, key, addr, expected);
+    err = futex_enqueue(&w, key, addr, expected);
     if (err != 0)
         return err;
     while (!atomic_load_acquire(&w.woken)) { // pairs with futex_wake_taken

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Scheduling policy, priority, affinity: core/sys_sched.c.
+// Scheduling policy, priority, affinity: core/sys_sched.c, sys_priority.c.
 SYSCALL0(__NR_sched_yield, sys_sched_yield)
 SYSCALL2(__NR_sched_setparam, sys_sched_setparam, pid_t, vaddr_t)
 SYSCALL3(__NR_sched_setscheduler, sys_sched_setscheduler, pid_t, int, vaddr_t)
 SYSCALL1(__NR_sched_getscheduler, sys_sched_getscheduler, pid_t)
 SYSCALL2(__NR_sched_getparam, sys_sched_getparam, pid_t, vaddr_t)
+SYSCALL3(__NR_sched_setattr, sys_sched_setattr, pid_t, vaddr_t, unsigned int)
+SYSCALL4(__NR_sched_getattr, sys_sched_getattr, pid_t, vaddr_t, unsigned int, unsigned int)
 SYSCALL3(__NR_sched_setaffinity, sys_sched_setaffinity, pid_t, unsigned int, vaddr_t)
 SYSCALL3(__NR_sched_getaffinity, sys_sched_getaffinity, pid_t, unsigned int, vaddr_t)
 SYSCALL1(__NR_sched_get_priority_max, sys_sched_get_priority_max, int)

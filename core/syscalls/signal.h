@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Signals: core/sys_signal.c, core/signalfd.c.
+SYSCALL4(__NR_pidfd_send_signal, sys_pidfd_send_signal, int, int, vaddr_t, unsigned int)
 SYSCALL0(__NR_restart_syscall, sys_restart_syscall)
 SYSCALL2(__NR_kill, sys_kill, pid_t, int)
 SYSCALL2(__NR_tkill, sys_tkill, pid_t, int)

@@ -4,7 +4,9 @@
 #include "bench.h"
 
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -159,12 +161,57 @@ static void loop_shootdown_unmap(long n)
     bench_stop();
 }
 
+// Two threads by turns, each on a hart of its own and asleep while the other has it.
+static uint32_t turns[2];
+
+static void pin_to(int hart)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(hart, &set);
+    MUST(sched_setaffinity(0, sizeof(set), &set));
+}
+
+static void pass_turn(long mine)
+{
+    while (__atomic_load_n(&turns[mine], __ATOMIC_ACQUIRE) == 0)
+        syscall(SYS_futex, &turns[mine], FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+    turns[mine] = 0;
+    __atomic_store_n(&turns[!mine], 1, __ATOMIC_RELEASE);
+    MUST(syscall(SYS_futex, &turns[!mine], FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0));
+}
+
+static void *pass_turns(void *arg)
+{
+    pin_to(1);
+    for (;;)
+        pass_turn(1);
+    return NULL;
+}
+
+static void make_ping_pong(void)
+{
+    pthread_t thread;
+    turns[0] = 1;
+    pin_to(0);
+    MUST0(pthread_create(&thread, NULL, pass_turns, NULL));
+}
+
+static void loop_ping_pong(long n)
+{
+    bench_start();
+    for (long i = 0; i < n; i++)
+        pass_turn(0);
+    bench_stop();
+}
+
 const struct bench bench_harts_list[] = {
     {"harts/getppid-on-all", NULL, loop_getppid, .several = true, .by_clock = true},
     {"harts/open-close-on-all", NULL, loop_opens, .several = true, .by_clock = true},
     {"harts/mmap-touch-munmap-on-all", NULL, loop_maps, .several = true, .by_clock = true},
     {"harts/fault-on-all", NULL, loop_faults, 0, 8192, .several = true, .by_clock = true},
     {"harts/fork-exit-on-all", NULL, loop_forks, .several = true, .by_clock = true},
+    {"harts/futex-ping-pong", make_ping_pong, loop_ping_pong, .several = true, .by_clock = true},
     {"harts/mprotect-others-idle", make_others, loop_shootdown, 0, .several = true,
      .by_clock = true},
     {"harts/mprotect-others-running", make_others, loop_shootdown, 1, .several = true,

@@ -62,7 +62,7 @@ def test_timers(lab, kernel, call):
 
 # basic_percpu_ops_test has 200 threads that yield 100,000 times each: under emulation it ends within two
 # minutes on no kernel.
-RSEQ = ["basic_test"] + [f"param_test -T {what} -t 8 -r 2000" for what in "slbmi"]
+RSEQ = ["basic_test"] + [f"param_test -T {what} -t 8 -r 2000" for what in "slbmir"]
 
 
 @pytest.mark.parametrize("call", RSEQ)

@@ -2,16 +2,19 @@
 // Wait against wake against requeue: sync/futex_wait.c, futex.c and futex_requeue.c. Two threads wait
 // at A, the second may time out; a waker changes the word and wakes, first at A, then at B; one
 // requeues from A to B, one from B to A. Buckets are locks; a waiter is memory that is gone once its
-// thread returned, and so may the thread be. The waker's change of the word reaches memory late, but
-// before what he releases. Whoever is counted as woken returns so, nobody sleeps on, and nobody
+// thread returned, and so may the thread be. A waker looks at the bucket's count before he takes its
+// lock. His change of the word, and the count of one who waits, reach memory late, but before what
+// they release, and before they pass a fence. Whoever is counted as woken returns so, nobody sleeps on, and nobody
 // touches what is gone.
-// breaks: CHECK_OUTSIDE NO_RELEASE NO_RECHECK NO_AWAIT WOKEN_EARLY NO_ORDER NO_GET EATEN
+// breaks: CHECK_OUTSIDE NO_WAKER_FENCE NO_WAITER_FENCE COUNT_LATER NO_COUNT_MOVED NO_RECHECK NO_AWAIT WOKEN_EARLY NO_ORDER NO_GET EATEN
 
 #define WAITERS 2
 #define NOWHERE 2 // a waker took it
 
 bit word = 0, late_word = 0;
 bit lock[2];
+byte count[2]; // in each bucket, or about to be
+bit late_count[WAITERS];
 byte where[WAITERS] = NOWHERE; // the bucket
 bit queued[WAITERS * 2];       // [bucket * WAITERS + waiter]: the rings
 bit woken[WAITERS], token[WAITERS];
@@ -28,13 +31,16 @@ active proctype memory()
 end:
     do
     :: atomic { late_word -> word = 1; late_word = 0 }
+    :: atomic { late_count[0] -> count[0]++; late_count[0] = 0 }
+    :: atomic { late_count[1] -> count[0]++; late_count[1] = 0 }
     od
 }
 
 inline remove(b, w)
 {
     assert(here[w]);
-    queued[b * WAITERS + w] = 0
+    queued[b * WAITERS + w] = 0;
+    count[b]--
 }
 
 inline leave()
@@ -81,11 +87,21 @@ proctype waiter(byte me; bit may_time_out)
     seen = word;
 #endif
     LOCK(0);
+#ifndef COUNT_LATER
+    late_count[me] = 1;
+#ifndef NO_WAITER_FENCE
+    (!late_count[me]);
+#endif
+#endif
 #ifndef CHECK_OUTSIDE
     seen = word;
 #endif
+#ifdef COUNT_LATER
+    late_count[me] = 1;
+#endif
+    (!late_count[me]); // before it lets go of the lock
     if
-    :: seen -> UNLOCK(0); goto out // the value differs
+    :: seen -> count[0]--; UNLOCK(0); goto out // the value differs
     :: else
     fi;
     queued[me] = 1;
@@ -152,12 +168,17 @@ active proctype waker()
 {
     byte w, turns;
     late_word = 1;
-    do
-    :: LOCK(0);
-       take(0);
-#ifndef NO_RELEASE
-       (!late_word);
+#ifndef NO_WAKER_FENCE
+    (!late_word);
 #endif
+    do
+    :: if
+       :: count[0] == 0 -> break
+       :: else
+       fi;
+       LOCK(0);
+       take(0);
+       (!late_word); // before he lets go of the lock
        UNLOCK(0);
        wake_taken();
        if
@@ -168,7 +189,8 @@ active proctype waker()
     (moving == 0);
     turns = 0;
     do
-    :: turns < 2 ->
+    :: turns < 2 && count[turns] == 0 -> turns++
+    :: turns < 2 && count[turns] != 0 ->
        LOCK(turns);
        take(turns);
        UNLOCK(turns);
@@ -198,6 +220,9 @@ proctype mover(byte from; byte to)
         if
         :: queued[from * WAITERS + w] ->
             remove(from, w);
+#ifndef NO_COUNT_MOVED
+            count[to]++;
+#endif
             queued[to * WAITERS + w] = 1;
             where[w] = to
         :: else

@@ -55,6 +55,7 @@ struct process {
     bool stopped, continued; // to be reported by wait; stop_signal says which
     int stop_signal;
     struct wait_queue child_wait;        // the parent sleeps on its own
+    struct wait_queue exit_wait;         // polled pidfds: `state` changed
     struct process_usage children_usage; // of reaped children and theirs
 
     // lock. The list of threads is changed with signal_lock held as well, so either allows to walk

@@ -175,6 +175,17 @@ def ipc_initrd():
     return stored(archive.bytes(), "ipc")
 
 
+@functools.lru_cache(None)
+def perf_initrd():
+    """Debian's perf, whose benchmarks of futexes are those of Linux's sources."""
+    archive = base_archive()
+    archive.add("lib", stat.S_IFLNK | 0o777, b"usr/lib")
+    add_program(archive, fetched("tree:linux-perf") + "/", "usr/bin/perf")
+    archive.add("usr/lib/ld-linux-riscv64-lp64d.so.1", stat.S_IFLNK | 0o777,
+                b"riscv64-linux-gnu/ld-linux-riscv64-lp64d.so.1")
+    return stored(archive.bytes(), "perf")
+
+
 PTHREAD_PROGRAMS = ("pthread", "pthread_mutex", "pthread_sync")
 
 

@@ -167,6 +167,40 @@ TEST(preemption_aborts)
     pthread_join(thread, NULL);
 }
 
+static void *moves_it(void *tid)
+{
+    int harts = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    for (int i = 0; !stop; i++) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(i % harts, &one);
+        CHECK_EQ(sched_setaffinity((pid_t)(intptr_t)tid, sizeof(one), &one), 0);
+        sleep_ms(5);
+    }
+    return NULL;
+}
+
+// Alone on its hart, so that nothing but the move can end the sequence.
+TEST(migration_aborts)
+{
+    pthread_t thread;
+    volatile bool aborted = false;
+    if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+        SKIP("one hart");
+    enter();
+    CHECK_EQ(pthread_create(&thread, NULL, moves_it, (void *)(intptr_t)gettid()), 0);
+    for (int i = 0; i < 10; i++) {
+        uint32_t before = area.cpu_id;
+        spin(1L << 40, &aborted);
+        CHECK(aborted);
+        for (int tries = 0; area.cpu_id == before && tries < 10; tries++)
+            spin(1L << 40, &aborted); // somebody else ran here for a moment
+        CHECK(area.cpu_id != before);
+    }
+    stop = true;
+    pthread_join(thread, NULL);
+}
+
 // Sums per cpu, each round read, added and written in a sequence: none is lost.
 #define SUM_THREADS 8
 #define SUM_ROUNDS  20000

@@ -121,6 +121,147 @@ TEST(classes_and_their_limits)
     CHECK_ERRNO(sched_setscheduler(0, SCHED_FIFO, &parameter), EPERM);
 }
 
+// As sched_setattr(2) knows it, and what a younger kernel may add to it.
+struct attr {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+    uint32_t util_min, util_max;
+    uint64_t younger;
+};
+
+#define ATTR_FIRST  48 // its size when it was new
+#define ATTR_NOW    56
+#define RESET       1 // flags
+#define KEEP_POLICY 8
+#define KEEP_PARAMS 16
+#define DEADLINE    6
+#define ATTR(...)   (&(struct attr){.size = ATTR_FIRST, __VA_ARGS__})
+
+static long set_attr(struct attr *a)
+{
+    return syscall(SYS_sched_setattr, 0, a, 0);
+}
+
+static struct attr attr_now(unsigned int size)
+{
+    struct attr a;
+    memset(&a, 0xff, sizeof(a));
+    CHECK_EQ(syscall(SYS_sched_getattr, 0, &a, size, 0), 0);
+    return a;
+}
+
+TEST(attributes)
+{
+    CHECK_EQ(set_attr(ATTR(.policy = SCHED_BATCH, .nice = 30)), 0);
+    struct attr a = attr_now(ATTR_FIRST);
+    CHECK(a.size == ATTR_FIRST && a.policy == SCHED_BATCH && a.flags == 0 && a.nice == 19 &&
+          a.priority == 0 && a.util_min == ~0U);
+    CHECK_EQ(getpriority(PRIO_PROCESS, 0), 19);
+    CHECK_EQ(attr_now(ATTR_NOW + 8).size, ATTR_NOW);
+    CHECK_EQ(set_attr(ATTR(.policy = SCHED_RR, .flags = RESET, .priority = 7)), 0);
+    CHECK_EQ(sched_getscheduler(0), SCHED_RR | SCHED_RESET_ON_FORK);
+    a = attr_now(ATTR_NOW);
+    CHECK(a.policy == SCHED_RR && a.flags == RESET && a.priority == 7 && a.nice == 0);
+    CHECK_EQ(set_attr(ATTR(.policy = SCHED_OTHER, .flags = KEEP_POLICY, .priority = 9)), 0);
+    CHECK_EQ(set_attr(ATTR(.policy = SCHED_FIFO, .flags = KEEP_PARAMS)), 0);
+    a = attr_now(ATTR_NOW);
+    CHECK(a.policy == SCHED_RR && a.flags == 0 && a.priority == 9); // the policy is kept, too
+    CHECK_EQ(set_attr(&(struct attr){.policy = SCHED_IDLE}), 0);
+    CHECK_EQ(sched_getscheduler(0), SCHED_IDLE);
+    CHECK_EQ(set_attr(&(struct attr){.size = ATTR_NOW + 8, .nice = -3}), 0);
+    CHECK_EQ(attr_now(ATTR_NOW).nice, -3);
+    struct sched_param none = {0};
+    CHECK_EQ(sched_setscheduler(0, SCHED_BATCH, &none), 0); // keeps the nice value
+    CHECK_EQ(attr_now(ATTR_NOW).nice, -3);
+}
+
+static void check_size_error(uint32_t size)
+{
+    struct attr a = {.size = size, .younger = 1};
+    CHECK_ERRNO(set_attr(&a), E2BIG);
+    CHECK_EQ(a.size, ATTR_NOW);
+}
+
+TEST(attributes_that_are_wrong)
+{
+    struct attr a;
+    check_size_error(ATTR_FIRST - 1);
+    check_size_error(ATTR_NOW + 8);
+    check_size_error(5000);
+    CHECK_ERRNO(set_attr(NULL), EINVAL);
+    CHECK_ERRNO(set_attr((struct attr *)8), EFAULT);
+    CHECK_ERRNO(syscall(SYS_sched_setattr, -1, ATTR(.policy = 0), 0), EINVAL);
+    CHECK_ERRNO(syscall(SYS_sched_setattr, 0x3fffffff, ATTR(.policy = 0), 0), ESRCH);
+    CHECK_ERRNO(syscall(SYS_sched_setattr, 0, ATTR(.policy = 0), 1), EINVAL);
+    CHECK_ERRNO(set_attr(ATTR(.policy = 77)), EINVAL);
+    CHECK_ERRNO(set_attr(ATTR(.policy = -1U)), EINVAL);
+    CHECK_ERRNO(set_attr(ATTR(.policy = SCHED_OTHER, .flags = 1ULL << 40)), EINVAL);
+    CHECK_ERRNO(set_attr(ATTR(.policy = SCHED_OTHER, .priority = 1)), EINVAL);
+    CHECK_ERRNO(set_attr(ATTR(.policy = SCHED_FIFO)), EINVAL);
+    CHECK_ERRNO(set_attr(ATTR(.policy = SCHED_FIFO, .priority = 100)), EINVAL);
+    CHECK_ERRNO(syscall(SYS_sched_getattr, 0, &a, ATTR_FIRST - 1, 0), EINVAL);
+    CHECK_ERRNO(syscall(SYS_sched_getattr, 0, &a, 5000, 0), EINVAL);
+    CHECK_ERRNO(syscall(SYS_sched_getattr, 0, &a, ATTR_NOW, 1), EINVAL);
+    CHECK_ERRNO(syscall(SYS_sched_getattr, 0, NULL, ATTR_NOW, 0), EINVAL);
+    CHECK_ERRNO(syscall(SYS_sched_getattr, -1, &a, ATTR_NOW, 0), EINVAL);
+    CHECK_ERRNO(syscall(SYS_sched_getattr, 0x3fffffff, &a, ATTR_NOW, 0), ESRCH);
+    CHECK_ERRNO(syscall(SYS_sched_getattr, 0, 8, ATTR_NOW, 0), EFAULT);
+}
+
+// In microseconds. A kernel may have no room for deadlines at all, and says so: EBUSY.
+static long set_deadline(uint64_t runtime, uint64_t deadline, uint64_t period)
+{
+    return set_attr(ATTR(.policy = DEADLINE, .runtime = runtime * 1000, .deadline = deadline * 1000,
+                         .period = period * 1000));
+}
+
+TEST(deadlines_are_looked_at)
+{
+    CHECK_EQ(sched_get_priority_max(DEADLINE), 0);
+    CHECK_EQ(sched_get_priority_min(DEADLINE), 0);
+    CHECK_ERRNO(set_deadline(1, 30000, 30000), EINVAL);
+    CHECK_ERRNO(set_deadline(10000, 0, 30000), EINVAL);
+    CHECK_ERRNO(set_deadline(10000, 5000, 30000), EINVAL);
+    CHECK_ERRNO(set_deadline(10000, 30000, 20000), EINVAL);
+    CHECK_ERRNO(set_deadline(10000, 30000, 10000000), EINVAL);
+    CHECK_ERRNO(set_deadline(10, 20, 30), EINVAL);
+    CHECK(set_deadline(1000, 30000, 30000) == 0 || errno == EBUSY);
+    CHECK_EQ(set_attr(ATTR(.policy = SCHED_OTHER)), 0);
+    CHECK_EQ(setuid(1000), 0);
+    CHECK_ERRNO(set_deadline(1000, 30000, 30000), EPERM);
+}
+
+static void limit(int what, rlim_t most)
+{
+    struct rlimit l = {most, most};
+    CHECK_EQ(setrlimit(what, &l), 0);
+}
+
+TEST(limits_of_users)
+{
+    limit(RLIMIT_RTPRIO, 5);
+    limit(RLIMIT_NICE, 25); // down to -5
+    CHECK_EQ(setuid(1000), 0);
+    CHECK_ERRNO(set_attr(ATTR(.policy = SCHED_FIFO, .priority = 6)), EPERM);
+    CHECK_EQ(set_attr(ATTR(.policy = SCHED_FIFO, .priority = 4)), 0);
+    CHECK_EQ(set_attr(ATTR(.policy = SCHED_RR, .priority = 5)), 0);
+    CHECK_ERRNO(set_attr(ATTR(.policy = SCHED_RR, .priority = 6)), EPERM);
+    CHECK_EQ(set_attr(ATTR(.policy = SCHED_OTHER, .nice = -5)), 0);
+    CHECK_ERRNO(set_attr(ATTR(.policy = SCHED_OTHER, .nice = -6)), EPERM);
+    CHECK_EQ(set_attr(ATTR(.policy = SCHED_IDLE)), 0);
+    CHECK_EQ(set_attr(ATTR(.policy = SCHED_OTHER, .flags = RESET)), 0);
+    CHECK_ERRNO(set_attr(ATTR(.policy = SCHED_OTHER)), EPERM);
+    limit(RLIMIT_NICE, 19);
+    CHECK_EQ(set_attr(ATTR(.policy = SCHED_IDLE, .flags = RESET)), 0);
+    CHECK_ERRNO(set_attr(ATTR(.policy = SCHED_OTHER, .flags = RESET, .nice = 5)), EPERM);
+    limit(RLIMIT_RTPRIO, 0);
+    CHECK_ERRNO(set_attr(ATTR(.policy = SCHED_FIFO, .flags = RESET, .priority = 1)), EPERM);
+    CHECK_ERRNO(syscall(SYS_sched_setattr, getppid(), ATTR(.policy = SCHED_OTHER), 0), EPERM);
+}
+
 // Loops counted by each of n children pinned to one hart in so many ms; setup runs first in each.
 static void race(int n, long *counts, int ms, void (*setup)(int))
 {
