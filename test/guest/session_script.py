@@ -192,8 +192,14 @@ SYSTEM = [
     line("rdate 2>&1 | head -n 1; nosuch | cat; echo $?"),
 ]
 
-# A key for a job comes when the job has the terminal.
+# A key comes when the program says that it has the terminal: nothing here waits for a while instead.
 READY = 'sh -c "echo ready; exec sleep {}"\n'
+# Says so once more when it is continued.
+CONTINUED = "sh -c 'trap \"echo on; trap - CONT\" CONT; sleep 5 & echo ready; wait; wait'\n"
+# Until the job last started has been stopped.
+STOPPED = r"while ! grep -q 'T (stopped)' /proc/$!/status; do :; done"
+# Says that somebody switched the echo off; it may read the terminal's state from the background.
+SILENT = '(while stty -a < /dev/tty | grep -q "[^-]echo "; do :; done; echo ready) &'
 
 KEYS = [
     keys("line editing: left, insert, home, end", ("ech hello" + LEFT * 6 + "o" + CTRL["A"] + CTRL["E"] + " you\n", PROMPT)),
@@ -204,36 +210,37 @@ KEYS = [
     keys("Ctrl-C at the prompt", ("half a line", "line"), (CTRL["C"], PROMPT)),
     keys("Ctrl-C ends sleep", (READY.format(100), r"ready\r\n"), (CTRL["C"], PROMPT)),
     keys("Ctrl-\\ ends sleep", (READY.format(100), r"ready\r\n"), (CTRL["\\"], PROMPT)),
-    keys("Ctrl-C ends a pipeline", ("echo ready; yes | cat > /dev/null\n", r"ready\r\n"), (CTRL["C"], PROMPT)),
-    keys("Ctrl-C ends a loop", ("while :; do sleep 1; done\n", "\n"), (0.3, None), (CTRL["C"], PROMPT)),
-    keys("Ctrl-Z stops sleep", (READY.format(5), r"ready\r\n"), (CTRL["Z"], PROMPT)),
+    # Its last program is the last to start.
+    keys("Ctrl-C ends a pipeline", ('yes | sh -c "echo ready; exec cat > /dev/null"\n', r"ready\r\n"), (CTRL["C"], PROMPT)),
+    keys("Ctrl-C ends a loop", (f"while :; do {READY.format(100).strip()}; done\n", r"ready\r\n"), (CTRL["C"], PROMPT)),
+    keys("Ctrl-Z stops a job", (CONTINUED, r"ready\r\n"), (CTRL["Z"], PROMPT)),
     line("jobs"),
-    keys("fg, Ctrl-Z again", ("fg\n", "sleep 5"), (0.3, None), (CTRL["Z"], PROMPT)),
+    keys("fg, Ctrl-Z again", ("fg\n", r"\non\r\n"), (CTRL["Z"], PROMPT)),
     line("bg; jobs"),
     keys("fg waits for the end", ("fg\n", PROMPT)),
-    keys("background read stops", ("cat & sleep 1\n", PROMPT), ("jobs\n", PROMPT),
+    keys("background read stops", (f"cat & {STOPPED}\n", PROMPT), ("jobs\n", PROMPT),
          ("kill %1\n", PROMPT), ("fg\n", PROMPT), ("\n", PROMPT), but=("pid",)),
-    keys("background write with tostop", ("stty tostop\n", PROMPT), ("echo loud & sleep 1\n", PROMPT),
+    keys("background write with tostop", ("stty tostop\n", PROMPT), (f"echo loud & {STOPPED}\n", PROMPT),
          ("stty -tostop; fg\n", PROMPT), but=("pid",)),
     keys("cooked line: erase, word, kill, literal",
-         ("cat\n", "\n"), (0.3, None), ("abx\x7fc\n", r"abc\r\n"), ("one two" + CTRL["W"] + "2\n", r"one 2\r\n"),
+         ("echo ready; cat\n", r"ready\r\n"), ("abx\x7fc\n", r"abc\r\n"), ("one two" + CTRL["W"] + "2\n", r"one 2\r\n"),
          ("gone" + CTRL["U"] + "kept\n", r"kept\r\nkept\r\n"), (CTRL["V"] + CTRL["A"] + "\t.\n", r"\.\r\n.*\.\r\n"),
          ("no newline" + CTRL["D"], "newlineno newline"), (CTRL["D"], PROMPT)),
-    keys("wc reads the terminal", ("wc\n", "\n"), (0.3, None), ("a b\n", "b"), ("c\n", "c"), (CTRL["D"], PROMPT)),
-    keys("read -s and -n", ("read -n 2 x; echo; echo got $x\n", "\n"), (0.3, None), ("qz", PROMPT),
-         ("read -s y; echo got $y\n", "\n"), (0.3, None), ("secret\n", PROMPT)),
+    keys("wc reads the terminal", ("echo ready; wc\n", r"ready\r\n"), ("a b\n", "b"), ("c\n", "c"), (CTRL["D"], PROMPT)),
+    keys("read -n and -s", ("echo ready; read -n 2 x; echo; echo got $x\n", r"ready\r\n"), ("qz", PROMPT),
+         (f"sh -c '{SILENT} read -s y; echo got $y'\n", r"ready\r\n"), ("secret\n", PROMPT)),
     keys("read -t runs out", ("read -t 1 x; echo $?\n", PROMPT)),
-    keys("vi writes a file", ("vi /tmp/v\n", r"- /tmp/v"), (0.3, None), ("ifirst line\nsecond", r"d\x1b\[2;7H"), (0.3, None),
-         (ESC, None), (0.3, None), (CTRL["L"], r"second"), (0.3, None), ("yyp0xx", None), (0.5, None),
-         (CTRL["L"], r"cond"), (0.3, None), (":wq\n", PROMPT), but=("screen",)),
+    # What vi says of its mode tells that it took Escape for a key of its own.
+    keys("vi writes a file", ("vi /tmp/v\n", r"- /tmp/v"), ("ifirst line\nsecond", r"d\x1b\[2;7H"), (ESC, r"- /tmp/v"),
+         (CTRL["L"], r"second"), ("yyp0xx" + CTRL["L"], r"cond"), (":wq\n", PROMPT), but=("screen",)),
     line("cat /tmp/v"),
-    keys("vi searches, substitutes, leaves without writing", ("vi /tmp/v\n", r"- /tmp/v"), (0.3, None), ("/sec\n", None), (0.5, None),
-         (":s/sec/SEC/\n", None), (0.5, None), (CTRL["L"], "SECond"), (0.3, None), (":q!\n", PROMPT), but=("screen",)),
-    keys("less pages", ("seq 1 100 | less\n", r"(?s)23\r?\n.*$"), (0.5, None), (" ", "46"), (0.5, None), ("q", PROMPT)),
-    keys("more pages", ("seq 1 30 > /tmp/s; more /tmp/s\n", r"More"), (0.3, None), (" ", PROMPT)),
+    keys("vi searches, substitutes, leaves without writing", ("vi /tmp/v\n", r"- /tmp/v"), ("/sec\n", None),
+         (":s/sec/SEC/\n", None), (CTRL["L"], "SECond"), (":q!\n", PROMPT), but=("screen",)),
+    keys("less pages", ("seq 1 100 | less\n", r"(?s)23\r?\n.*$"), (" ", "46"), ("q", PROMPT)),
+    keys("more pages", ("seq 1 30 > /tmp/s; more /tmp/s\n", r"More"), (" ", PROMPT)),
     keys("a shell in the shell, Ctrl-D leaves it", ("sh\n", PROMPT), ("echo $((6 * 7))\n", PROMPT), (CTRL["D"], PROMPT)),
     keys("Ctrl-D ends the login shell, init starts another", (CTRL["D"], PROMPT), ("stty rows 24 cols 80\n", PROMPT)),
-    keys("top draws and q ends it", ("top -d 1\n", r"COMMAND"), (0.5, None), ("q", PROMPT),
+    keys("top draws and q ends it", ("top -d 1\n", r"COMMAND"), ("q", PROMPT),
          but=("process-list", "number", "spaces", "percent")),
 ]
 

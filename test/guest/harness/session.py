@@ -17,9 +17,6 @@ def play_step(shell, step):
         return shell.raw(step.line, step.seconds)
     heard = b""
     for piece, awaited in step.keys:
-        if isinstance(piece, float):
-            time.sleep(piece)
-            continue
         shell.machine.write(piece)
         if awaited:
             _, before, match = shell.machine.expect(awaited, step.seconds)
