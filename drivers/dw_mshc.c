@@ -81,11 +81,12 @@ static int wait_clear(struct dw_mshc *h, uint32_t reg, uint32_t bits)
 static void dw_interrupt(void *arg)
 {
     struct dw_mshc *h = arg;
+    // Under the lock, so that what command() clears does not come back as its own.
+    irq_flags_t flags = spin_lock_irqsave(&h->lock);
     uint32_t events = reg_read(h, DW_RINTSTS), dma_events = reg_read(h, DW_IDSTS);
 
     reg_write(h, DW_RINTSTS, events);
     reg_write(h, DW_IDSTS, dma_events);
-    irq_flags_t flags = spin_lock_irqsave(&h->lock);
     atomic_store(&h->dma_events, h->dma_events | dma_events);
     // Pairs with the acquire in await(): what DMA wrote is there when the event is.
     atomic_store_release(&h->events, h->events | events);
@@ -120,9 +121,9 @@ static int command(struct dw_mshc *h, uint32_t number, uint32_t arg, uint32_t fl
 {
     if (wait_clear(h, DW_CMD, DW_CMD_START) != 0)
         return -ETIMEDOUT;
+    irq_flags_t irq = spin_lock_irqsave(&h->lock);
     reg_write(h, DW_RINTSTS, UINT32_MAX);
     reg_write(h, DW_IDSTS, UINT32_MAX);
-    irq_flags_t irq = spin_lock_irqsave(&h->lock);
     h->events = h->dma_events = 0;
     spin_unlock_irqrestore(&h->lock, irq);
     reg_write(h, DW_CMDARG, arg);
@@ -277,6 +278,9 @@ static int dw_transfer(struct sd_card *c, bool write, uint64_t sector, struct pa
         err = wait_programmed(h);
     if (err == 0 && !write)
         dma_finish_read(h, pages, nr);
+    // The card may go on, and the pages are their owner's again: the DMA must be off.
+    if (err && reset_host(h) != 0)
+        log_err("dw-mshc: a transfer that failed can't be stopped");
     return err;
 }
 
@@ -367,14 +371,14 @@ static int dw_start(struct sd_card *c, uint64_t *nr_sectors)
 
 static const struct sd_ops dw_ops = {.transfer = dw_transfer, .start = dw_start};
 
-// A block below 4 GiB. The allocator knows no such wish, so those above are held until one comes:
+// A block below 4 GiB, of any content. The allocator knows no such wish, so those above are held until one comes:
 // only at probe. NULL: none.
 static struct page *page_alloc_low(unsigned int order)
 {
     struct list_node above = LIST_INIT(above);
     struct page *p;
 
-    while ((p = page_alloc(order, PAGE_ALLOC_ZERO)) &&
+    while ((p = page_alloc(order, 0)) &&
            page_to_phys(p) + (PAGE_SIZE << order) > DMA_LIMIT)
         list_add_head(&above, &p->list);
     while (!list_is_empty(&above)) {
@@ -394,6 +398,7 @@ static int attach(struct dw_mshc *h, const void *fdt, int node)
     if (!chain || !h->bounce)
         return -ENOMEM;
     h->descriptors = page_to_virt(chain);
+    memset(h->descriptors, 0, PAGE_SIZE);
     h->card.ops = &dw_ops;
     h->card.max_sectors = BOUNCE_PAGES * SECTORS_PER_PAGE;
     wait_queue_init(&h->wait);
