@@ -188,26 +188,33 @@ static void serial_claim_console(struct serial_port *p, const void *fdt, int nod
     tty_set_console(&p->tty);
 }
 
-// The number that an alias "serialN" gives the node, -1 if none does.
-static int alias_number(const void *fdt, int node)
+// The path that the alias "serialN" stands for, NULL if there is none.
+static const char *alias_path(const void *fdt, int number)
 {
     char alias[16];
 
+    snprintf(alias, sizeof(alias), "serial%d", number);
+    return fdt_get_alias(fdt, alias);
+}
+
+// The number that an alias "serialN" gives the node, -1 if none does.
+static int alias_number(const void *fdt, int node)
+{
     for (int i = 0; i < PORTS_MAX; i++) {
-        snprintf(alias, sizeof(alias), "serial%d", i);
-        const char *path = fdt_get_alias(fdt, alias);
+        const char *path = alias_path(fdt, i);
         if (path && fdt_path_offset(fdt, path) == node)
             return i;
     }
     return -1;
 }
 
+// A port without an alias leaves the numbers alone that have one: their ports may come later.
 static int serial_number(const void *fdt, int node)
 {
     int number = alias_number(fdt, node);
 
     for (int i = 0; i < PORTS_MAX && number < 0; i++)
-        if (!(numbers_taken & 1U << i))
+        if (!(numbers_taken & 1U << i) && !alias_path(fdt, i))
             number = i;
     if (number < 0 || numbers_taken & 1U << number)
         return -ENOSPC;

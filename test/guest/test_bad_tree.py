@@ -37,6 +37,16 @@ def memory(change):
     return lambda tree: change(tree, tree.nodes(lambda path, _: path.startswith("/memory@"))[0])
 
 
+def deaf_serial_first(tree):
+    """Another port without an alias and an interrupt, found before that which the alias serial0 names."""
+    other = tree.add_node("/soc", "serial@10000001")
+    tree.set(other, "compatible", b"ns16550a\0")
+    tree.set(other, "reg", bytes.fromhex("0000000010000000" "0000000000000100"))
+    if "/aliases" not in tree.nodes(lambda path, _: True):
+        tree.add_node("/", "aliases")
+    tree.set("/aliases", "serial0", SERIAL.encode() + b"\0")
+
+
 # name: (change, endings allowed, pattern of a line that says it, or "" where nothing is amiss).
 CASES = {
     "no memory node": (memory(lambda t, p: t.drop_node(p)), ["panic", "ended"], r"memory"),
@@ -69,6 +79,7 @@ CASES = {
     "uart without reg": (lacking([SERIAL], "reg"), ["console", "panic"], r"uart|serial|ns16550|console"),
     "uart without interrupts": (lacking([SERIAL], "interrupts"), ["shell"], r"ttyS0: no interrupt"),
     "uart without clock-frequency": (lacking([SERIAL], "clock-frequency"), ["shell"], r""),
+    "another uart before that of serial0": (deaf_serial_first, ["shell"], r"ttyS1: no interrupt"),
     "no uart at all": (lambda t: t.drop_node(SERIAL), ["console", "panic"], r"console"),
     "no wall clock": (lacking_nodes("google,goldfish-rtc"), ["shell"], r""),
     "no reset devices": (lambda t: (lacking_nodes("syscon-poweroff")(t), lacking_nodes("syscon-reboot")(t)), ["shell"], r""),

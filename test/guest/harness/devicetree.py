@@ -45,6 +45,11 @@ class Tree:
     def drop_node(self, path):
         self.fdt.del_node(self.fdt.path_offset(path))
 
+    def add_node(self, path, name):
+        """It becomes the first of its parent."""
+        self.fdt.add_subnode(self.fdt.path_offset(path), name)
+        return f"{path.rstrip('/')}/{name}"
+
     def drop(self, path, name):
         self.fdt.delprop(self.fdt.path_offset(path), name)
 
