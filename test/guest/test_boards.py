@@ -109,6 +109,7 @@ def test_unleashed_boots_from_its_card(lab):
     assert ours == sha256(machine.boot.disk, (10274 << 9) + (114 << 20), size)
 
 
+@pytest.mark.slow
 def test_unleashed_writes_its_card(lab):
     """Through a partition, past its end, and read again from the card."""
     shell = boot_unleashed(lab, "written")
@@ -195,6 +196,7 @@ def test_image_of_another_board_says_so(lab):
     machine.expect(r"the device tree isn't qemu-virt's", SECONDS)
 
 
+@pytest.mark.slow
 def test_kernel_that_is_damaged_gives_way_to_the_fallback(lab):
     """U-Boot refuses it and takes the next entry."""
     path = os.path.join(images.OUT, "no-kernel")
