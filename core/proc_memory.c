@@ -9,6 +9,7 @@
 #include <mm/uio.h>
 #include <stdio.h>
 #include <string.h>
+#include <sync/port.h>
 
 // Copy [start, end) of another process's memory into the text.
 static int copy_memory(struct text *t, struct vm_map *m, vaddr_t start, vaddr_t end)
@@ -181,7 +182,7 @@ static int show_region_usage(void *ctx, const struct vm_region *r)
 
     if (err)
         return err;
-    const unsigned long page_size = r->flags & VM_HUGETLB ? PT_SIZE(1) : PAGE_SIZE;
+    const unsigned long page_size = vm_region_page_size(r->flags);
     vm_region_usage(r, &u);
     text_printf(t, "%-15s %8lu kB\n", "Size:", (r->end - r->start) / 1024);
     text_printf(t, "%-15s %8lu kB\n", "KernelPageSize:", page_size / 1024);
@@ -276,6 +277,8 @@ static ssize_t read_pagemap(struct vm_map *m, uint64_t first, struct uio *uio)
         if (copied < size)
             return done > 0 ? (ssize_t)done : -EFAULT;
         first += nr;
+        if (uio->left > 0 && port_relax(PARK_KILLABLE) != 0)
+            return (ssize_t)done;
     }
     return (ssize_t)done;
 }

@@ -205,6 +205,24 @@ int proc_show_stat(struct text *t, uint64_t key)
     return 0;
 }
 
+// What is resident, by kind. It takes a walk, so only files that tell it ask.
+static struct vm_resident collect_resident(uint64_t key)
+{
+    struct vm_resident resident = {0, 0};
+    struct process *p = proc_process(key);
+    struct vm_map *m = p ? process_map_get(p) : NULL;
+
+    if (p)
+        process_put(p);
+    if (!m)
+        return resident;
+    rwlock_read_lock(&m->lock);
+    vm_map_resident_locked(m, &resident);
+    rwlock_read_unlock(&m->lock);
+    vm_map_put(m);
+    return resident;
+}
+
 int proc_show_statm(struct text *t, uint64_t key)
 {
     struct snapshot s;
@@ -212,10 +230,11 @@ int proc_show_statm(struct text *t, uint64_t key)
 
     if (err)
         return err;
+    struct vm_resident resident = collect_resident(key);
     unsigned long text_pages = DIV_ROUND_UP(s.code_end - s.code_start, PAGE_SIZE);
-    text_printf(t, "%lu %lu 0 %lu 0 %lu 0\n", (unsigned long)s.total_pages,
-                (unsigned long)s.resident_pages, text_pages,
-                (unsigned long)(s.data_pages + s.stack_pages));
+    text_printf(t, "%lu %lu %lu %lu 0 %lu 0\n", (unsigned long)s.total_pages,
+                (unsigned long)s.resident_pages, (unsigned long)(resident.file + resident.shmem),
+                text_pages, (unsigned long)(s.data_pages + s.stack_pages));
     return 0;
 }
 
@@ -247,7 +266,7 @@ static void show_ids(struct text *t, const struct snapshot *s)
     text_printf(t, "\n");
 }
 
-static void show_memory(struct text *t, const struct snapshot *s)
+static void show_memory(struct text *t, const struct snapshot *s, uint64_t key)
 {
     if (s->total_pages == 0)
         return;
@@ -256,7 +275,13 @@ static void show_memory(struct text *t, const struct snapshot *s)
     text_printf(t, "VmLck:\t%8lu kB\n", PROC_PAGES_TO_KIB(s->locked_pages));
     text_printf(t, "VmHWM:\t%8lu kB\n",
                 PROC_PAGES_TO_KIB(MAX(s->usage.max_resident_pages, s->resident_pages)));
-    text_printf(t, "VmRSS:\t%8lu kB\n", PROC_PAGES_TO_KIB(s->resident_pages));
+    struct vm_resident resident = collect_resident(key);
+    uint64_t others = resident.file + resident.shmem;
+    uint64_t rss = MAX(s->resident_pages, others); // pages come and go between the two looks
+    text_printf(t, "VmRSS:\t%8lu kB\n", PROC_PAGES_TO_KIB(rss));
+    text_printf(t, "RssAnon:\t%8lu kB\n", PROC_PAGES_TO_KIB(rss - others));
+    text_printf(t, "RssFile:\t%8lu kB\n", PROC_PAGES_TO_KIB(resident.file));
+    text_printf(t, "RssShmem:\t%8lu kB\n", PROC_PAGES_TO_KIB(resident.shmem));
     text_printf(t, "VmData:\t%8lu kB\n", PROC_PAGES_TO_KIB(s->data_pages));
     text_printf(t, "VmStk:\t%8lu kB\n", PROC_PAGES_TO_KIB(s->stack_pages));
     text_printf(t, "VmExe:\t%8lu kB\n", (s->code_end - s->code_start) / 1024);
@@ -275,7 +300,7 @@ int proc_show_status(struct text *t, uint64_t key)
                 state_name(s.state), s.pid, s.tid, s.parent);
     text_printf(t, "TracerPid:\t0\n");
     show_ids(t, &s);
-    show_memory(t, &s);
+    show_memory(t, &s, key);
     text_printf(t, "Threads:\t%u\n", s.nr_threads);
     text_printf(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\n", (unsigned long)s.pending,
                 (unsigned long)s.shared_pending);

@@ -15,6 +15,19 @@
 #define R_ALL   (S_IFREG | 0444)
 #define RW_ROOT (S_IFREG | 0644)
 
+static unsigned long hugetlb_kib(void)
+{
+    static const unsigned int orders[] = {NAPOT_ORDER, HUGE_ORDER, GIGA_ORDER};
+    unsigned long kib = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+        struct vm_hugetlb_stats pool;
+        vm_hugetlb_stats(orders[i], &pool);
+        kib += pool.nr_total << (orders[i] + PAGE_SHIFT - 10);
+    }
+    return kib;
+}
+
 int proc_show_meminfo(struct text *t, uint64_t key)
 {
     struct page_stats s;
@@ -44,13 +57,12 @@ int proc_show_meminfo(struct text *t, uint64_t key)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         text_printf(t, "%-15s %8lu kB\n", rows[i].name, PROC_PAGES_TO_KIB(rows[i].pages));
     struct vm_hugetlb_stats pool;
-    vm_hugetlb_stats(&pool);
+    vm_hugetlb_stats(HUGE_ORDER, &pool);
     text_printf(t, "HugePages_Total: %7lu\nHugePages_Free:  %7lu\nHugePages_Rsvd:  %7lu\n",
                 (unsigned long)pool.nr_total, (unsigned long)pool.nr_free,
                 (unsigned long)pool.nr_promised);
     text_printf(t, "HugePages_Surp:  %7d\nHugepagesize:    %7lu kB\n", 0, PT_SIZE(1) / 1024);
-    text_printf(t, "Hugetlb:         %7lu kB\n",
-                (unsigned long)(pool.nr_total * (PT_SIZE(1) / 1024)));
+    text_printf(t, "Hugetlb:         %7lu kB\n", hugetlb_kib());
     return 0;
 }
 
@@ -190,7 +202,7 @@ static int show_nr_hugepages(struct text *t, uint64_t key)
 {
     struct vm_hugetlb_stats pool;
 
-    vm_hugetlb_stats(&pool);
+    vm_hugetlb_stats(HUGE_ORDER, &pool);
     text_printf(t, "%lu\n", (unsigned long)pool.nr_total);
     return 0;
 }
@@ -202,7 +214,7 @@ static ssize_t store_nr_hugepages(uint64_t key, const char *data, size_t n)
 
     if (err != 0)
         return err;
-    vm_hugetlb_set(nr);
+    vm_hugetlb_set(HUGE_ORDER, nr);
     return (ssize_t)n;
 }
 

@@ -7,6 +7,7 @@
 #include <asm/fcntl.h>
 #include <errno.h>
 #include <fs/epoll.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/stat.h>
 #include <mm/slab.h>
@@ -285,4 +286,9 @@ static void vm_file_describe(void *file, char *buf, size_t size, dev_t *dev, ino
         memmove(buf, text, strlen(text) + 1);
 }
 
-const struct vm_file_ops file_vm_ops = {vm_file_get, vm_file_put, vm_file_describe};
+static int vm_file_punch(void *file, uint64_t offset, uint64_t size)
+{
+    return file_allocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
+}
+
+const struct vm_file_ops file_vm_ops = {vm_file_get, vm_file_put, vm_file_describe, vm_file_punch};

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+// /sys/kernel/mm/hugepages: the pools of MAP_HUGETLB.
 // /sys/kernel/mm/transparent_hugepage: whether memory comes in pages of 2 MiB. `enabled` is a
 // choice; the others say what is so, in the words that allocators and tools know: no page is moved
 // to make room for a large one, shared memory has none, and nobody joins small pages later. Such a
@@ -6,6 +7,7 @@
 #include <errno.h>
 #include <linux/stat.h>
 #include <mm/vm_map.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "procfs_priv.h"
@@ -109,7 +111,66 @@ static const struct proc_file huge_files[] = {
     {.name = NULL},
 };
 
+// A pool's directory; the key is the order of its pages.
+static int64_t next_pool(uint64_t key, int64_t from)
+{
+    for (int64_t order = from; order <= GIGA_ORDER; order++)
+        if (vm_hugetlb_exists((unsigned int)order))
+            return order;
+    return -1;
+}
+
+static void name_pool(uint64_t key, int64_t order, char *buf, size_t size)
+{
+    snprintf(buf, size, "hugepages-%lukB", (PAGE_SIZE << order) / 1024);
+}
+
+static int show_nr(struct text *t, uint64_t key)
+{
+    struct vm_hugetlb_stats pool;
+    vm_hugetlb_stats((unsigned int)key, &pool);
+    text_printf(t, "%lu\n", (unsigned long)pool.nr_total);
+    return 0;
+}
+
+static int show_free(struct text *t, uint64_t key)
+{
+    struct vm_hugetlb_stats pool;
+    vm_hugetlb_stats((unsigned int)key, &pool);
+    text_printf(t, "%lu\n", (unsigned long)pool.nr_free);
+    return 0;
+}
+
+static ssize_t store_nr(uint64_t key, const char *data, size_t n)
+{
+    uint64_t nr = 0;
+    size_t i = 0;
+
+    for (; i < n && i < 9 && data[i] >= '0' && data[i] <= '9'; i++)
+        nr = nr * 10 + (uint64_t)(data[i] - '0');
+    if (i == 0 || (i < n && data[i] != '\n'))
+        return -EINVAL;
+    vm_hugetlb_set((unsigned int)key, nr);
+    return (ssize_t)n;
+}
+
+static const struct proc_file pool_files[] = {
+    {.name = "nr_hugepages", .mode = WRITABLE, .show = show_nr, .store = store_nr},
+    {.name = "free_hugepages", .mode = READABLE, .show = show_free},
+    ZERO("nr_overcommit_hugepages"),
+    {.name = "resv_hugepages", .mode = READABLE, .show = show_zero},
+    {.name = "surplus_hugepages", .mode = READABLE, .show = show_zero},
+    {.name = NULL},
+};
+
+static const struct proc_file pool_entry = {.mode = DIRECTORY, .children = pool_files};
+
 const struct proc_file sysfs_mm_files[] = {
+    {.name = "hugepages",
+     .mode = DIRECTORY,
+     .next = next_pool,
+     .name_entry = name_pool,
+     .entry = &pool_entry},
     {.name = "transparent_hugepage", .mode = DIRECTORY, .children = huge_files},
     {.name = NULL},
 };

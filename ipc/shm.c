@@ -139,6 +139,10 @@ static int segment_create(const struct ipc_caller *c, int key, size_t size, int 
         err = make_huge(c, s, flags);
         if (err != 0)
             uncharge(s);
+    } else if (err == 0 && (s->reserved || vm_overcommit_mode() == VM_OVERCOMMIT_NEVER)) {
+        err = vm_object_commit(&s->object);
+        if (err != 0)
+            uncharge(s);
     }
     if (err != 0) {
         kfree(s);

@@ -43,7 +43,8 @@ static void attach_describe(void *file, char *buf, size_t size, dev_t *dev, ino_
     *ino = (ino_t)a->segment->ipc.id;
 }
 
-static const struct vm_file_ops attach_ops = {attach_get, attach_put, attach_describe};
+static const struct vm_file_ops attach_ops = {
+    .get = attach_get, .put = attach_put, .describe = attach_describe};
 
 // Where and how, from shmat()'s arguments. 0 or -EINVAL.
 static int place(struct vm_mmap_args *args, vaddr_t addr, int flags)

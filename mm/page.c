@@ -191,8 +191,43 @@ static void buddy_cut_locked(struct page *p, unsigned int order)
     }
 }
 
+// All blocks of the largest order of which a larger one consists, if they are free: the first.
+static struct page *buddy_take_all_locked(struct page *first, unsigned int order)
+{
+    const size_t step = 1UL << PAGE_ORDER_MAX, nr = 1UL << order;
+    for (size_t i = 0; i < nr; i += step)
+        if (first[i].kind != PAGE_FREE || first[i].order != PAGE_ORDER_MAX)
+            return NULL;
+    for (size_t i = 0; i < nr; i += step) {
+        list_remove(&first[i].list);
+        first[i].kind = PAGE_USED;
+    }
+    first->order = (uint8_t)order;
+    buddy.nr_free -= nr;
+    return first;
+}
+
+// Above the largest order of the lists: where all of it happens to be free.
+static struct page *buddy_alloc_large_locked(unsigned int order)
+{
+    const size_t size = PAGE_SIZE << order;
+    if (buddy.nr_free < buddy.reserve + (1UL << order))
+        return NULL;
+    for (unsigned int i = 0; i < page_nr_ranges; i++) {
+        const struct page_range *r = &page_ranges[i];
+        for (paddr_t at = ALIGN_UP(r->start, size); at + size <= r->end; at += size) {
+            struct page *block = buddy_take_all_locked(page_of(at), order);
+            if (block)
+                return block;
+        }
+    }
+    return NULL;
+}
+
 static struct page *buddy_alloc_locked(unsigned int order)
 {
+    if (unlikely(order > PAGE_ORDER_MAX))
+        return buddy_alloc_large_locked(order);
     struct page *p = buddy_take_locked(order);
     if (p)
         buddy_cut_locked(p, order);
@@ -284,7 +319,7 @@ static inline void page_born(struct page *p)
 static __attribute__((noinline)) struct page *page_alloc_slow(unsigned int order,
                                                               unsigned int flags)
 {
-    ASSERT(order <= PAGE_ORDER_MAX);
+    ASSERT(order <= GIGA_ORDER);
     if ((flags & PAGE_ALLOC_USER) && atomic_load(&buddy.nr_free) < buddy.reserve)
         return NULL;
     struct page *p = order == 0 ? page_alloc_refill() : page_alloc_block(order);
@@ -336,9 +371,22 @@ bool page_prepare_zeroed(void)
     return true;
 }
 
+static void buddy_free_block(struct page *p)
+{
+    const unsigned int order = MIN(p->order, PAGE_ORDER_MAX);
+    const size_t nr = 1UL << p->order;
+
+    spin_lock(&buddy.lock);
+    for (size_t i = 0; i < nr; i += 1UL << order)
+        buddy_free_locked(p + i, order);
+    spin_unlock(&buddy.lock);
+}
+
 static __attribute__((noinline)) void page_free_slow(struct page *p)
 {
     ASSERT(p->kind == PAGE_USED);
+    if (p->order == NAPOT_ORDER) // it may be the ninth page that counts: vm_huge.c
+        p = page_of(ALIGN_DOWN(page_address(p), PAGE_SIZE << NAPOT_ORDER));
     if ((p->flags & PAGE_HUGETLB) && vm_hugetlb_give(p))
         return;
     irq_flags_t flags = irq_save();
@@ -347,9 +395,7 @@ static __attribute__((noinline)) void page_free_slow(struct page *p)
         hart_cache_drain(cache, HART_BATCH);
         cache->pages[cache->count++] = p;
     } else {
-        spin_lock(&buddy.lock);
-        buddy_free_locked(p, p->order);
-        spin_unlock(&buddy.lock);
+        buddy_free_block(p);
     }
     irq_restore(flags);
 }
@@ -367,15 +413,16 @@ void page_free_last(struct page *p)
     irq_restore(flags);
 }
 
-void page_dissolve(struct page *block)
+void page_dissolve(struct page *block, unsigned int order)
 {
     uint32_t refs = atomic_load(&block->refs);
-    for (uint64_t i = 1; i < 1UL << block->order; i++) {
+    ASSERT(!(block->flags & PAGE_HUGETLB));
+    for (uint64_t i = 1UL << order; i < 1UL << block->order; i += 1UL << order) {
         page_born(&block[i]);
         block[i].refs = refs;
-        block[i].order = 0;
+        block[i].order = (uint8_t)order;
     }
-    block->order = 0;
+    block->order = (uint8_t)order;
 }
 
 void page_get(struct page *p)

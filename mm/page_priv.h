@@ -68,8 +68,8 @@ static inline void page_drop(struct page *p)
         page_free_last(p);
 }
 
-// The block becomes single pages, each with as many references as it had.
-void page_dissolve(struct page *block);
+// The block becomes blocks of 2^order pages, each with as many references as it had.
+void page_dissolve(struct page *block, unsigned int order);
 
 void page_clear(void *linear);
 void page_copy(void *linear_dst, const void *linear_src);

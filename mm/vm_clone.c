@@ -88,11 +88,34 @@ static unsigned int clone_whole(struct clone *k, pte_t *entry, pte_t *to_entry, 
     return 1;
 }
 
+// An entry of the root, of which [start, end) is a part or all and which is no table. True: it went
+// over as it is, or there is nothing; false: it is a table now, or *err says why not.
+static bool clone_giga(struct clone *k, vaddr_t start, vaddr_t end, int *err)
+{
+    pte_t *entry = cursor_giga(k->c, start);
+    unsigned int top = pt_index(start, 2);
+    pte_t *to_entry = &space_root(k->to->space)[top], seen = 0;
+
+    if (likely(!entry))
+        return true;
+    if (end - start != PT_SIZE(2) || k->how == VM_CLONE_SHARE || *to_entry != 0) {
+        *err = cursor_split_huge(k->c, entry, 2);
+        return false;
+    }
+    huge_clone_giga(entry, to_entry, &seen);
+    k->to->space->root_used[top / 64] |= BIT(top % 64);
+    if (seen & PTE_W)
+        cursor_note_flush(k->c, start, end);
+    atomic_add_relaxed(&k->to->space->nr_resident, 1UL << GIGA_ORDER);
+    k->exec |= (seen & PTE_X) != 0;
+    return true;
+}
+
 // [start, end) of the entry of level 1, which isn't 0. 0 or -ENOMEM.
 static int clone_part(struct clone *k, pte_t *entry, vaddr_t start, vaddr_t end)
 {
     int err = pte_is_shared(*entry) ? cursor_unshare(k->c, entry)
-              : pte_is_huge(*entry) ? cursor_split_huge(k->c, entry)
+              : pte_is_huge(*entry) ? cursor_split_huge(k->c, entry, 1)
                                     : 0;
     pte_t *dst = err == 0 ? cursor_make_leaf(k->to, start) : NULL;
     if (!dst)
@@ -129,7 +152,11 @@ int vm_cursor_clone(struct vm_cursor *c, struct vm_cursor *to, size_t size_bytes
     ASSERT(end <= c->end && size_bytes % PAGE_SIZE == 0 && c->level == PT_LEVELS - 1);
     while (c->pos < end && err == 0) {
         pte_t *level1 = cursor_level1(c, c->pos);
-        if (level1 && level1[pt_index(c->pos, 1)])
+        if (!level1) {
+            vaddr_t next = cursor_next_span(level1, c->pos, end);
+            if (clone_giga(&k, c->pos, next, &err))
+                c->pos = next;
+        } else if (level1[pt_index(c->pos, 1)])
             err = clone_some(&k, &level1[pt_index(c->pos, 1)],
                              MIN(ALIGN_DOWN(c->pos, PT_SIZE(2)) + PT_SIZE(2), end));
         else

@@ -220,26 +220,9 @@ static int fault_huge(struct fault *f)
     return err;
 }
 
-// A page of the pool, or SIGBUS.
-static int fault_hugetlb(struct fault *f)
-{
-    if (!vm_cursor_fits_huge(&f->c))
-        return 0; // a table that its last user is about to drop: again
-    struct page *block = vm_hugetlb_take(false);
-    if (!block)
-        return -EFAULT;
-    vm_hugetlb_clear(block);
-    int err = vm_cursor_map_huge(&f->c, block, f->prot, false);
-    if (err != 0)
-        page_put(block);
-    return err;
-}
-
 static int fault_absent(struct fault *f)
 {
-    if (unlikely(f->r->flags & VM_HUGETLB))
-        return fault_hugetlb(f);
-    if (fault_may_huge(f) && vm_cursor_fits_huge(&f->c) && fault_huge(f) == 0)
+    if (fault_may_huge(f) && vm_cursor_fits_huge(&f->c, HUGE_ORDER) && fault_huge(f) == 0)
         return 0;
     return fault_zero(f);
 }
@@ -252,7 +235,7 @@ static int fault_huge_present(struct fault *f, struct vm_mapping *now)
         return 0;
     }
     if (f->r->flags & VM_HUGETLB)
-        return vm_hugetlb_copy(&f->c, now->page - f->va % PT_SIZE(1) / PAGE_SIZE, f->prot);
+        return vm_hugetlb_copy(&f->c, now, f->prot);
     int err = vm_cursor_own(&f->c, PAGE_SIZE, VM_OWN_PAGES);
     if (err != 0)
         return err;
@@ -265,9 +248,9 @@ static int fault_map_block(struct fault *f, struct page *block)
 {
     bool private = !(f->r->flags & VM_SHARED);
     if (private && f->write) {
-        struct page *copy = vm_hugetlb_take(false);
+        struct page *copy = vm_hugetlb_take(HUGE_ORDER, false);
         if (copy)
-            vm_hugetlb_copy_content(copy, block);
+            vm_hugetlb_fill(copy, phys_to_virt(page_address(block)));
         page_put(block);
         if (!copy)
             return -EFAULT;
@@ -296,7 +279,7 @@ static int fault_huge_object(struct fault *f)
     vm_cursor_open(&f->c, &f->m->space, start, start + PT_SIZE(1));
     vm_cursor_seek(&f->c, f->va);
     vm_cursor_query(&f->c, &now);
-    if (!now.present && vm_cursor_fits_huge(&f->c)) {
+    if (!now.present && vm_cursor_fits_huge(&f->c, HUGE_ORDER)) {
         err = fault_map_block(f, block);
     } else { // or there is a table that its last user is about to drop: again
         page_put(block);
@@ -321,6 +304,24 @@ static int fault_anonymous(struct fault *f)
     return err;
 }
 
+// Of a region that has only pages of the pool.
+static int fault_hugetlb(struct fault *f)
+{
+    const size_t size = vm_region_page_size(f->r->flags);
+    vaddr_t start = ALIGN_DOWN(f->va, size);
+    struct vm_mapping now;
+
+    vm_cursor_open(&f->c, &f->m->space, start, start + size);
+    int err = vm_cursor_own(&f->c, size, VM_OWN_SHARED);
+    vm_cursor_query(&f->c, &now);
+    if (err == 0 && !now.present)
+        err = vm_hugetlb_map_new(&f->c, vm_hugetlb_order(f->r->flags), f->prot);
+    else if (err == 0)
+        err = fault_huge_present(f, &now);
+    vm_cursor_close(&f->c);
+    return err;
+}
+
 int vm_fault_page(struct vm_map *m, const struct vm_region *r, vaddr_t addr, enum vm_access access)
 {
     struct fault f; // field by field: clearing the cursor's batch would cost as much as the fault
@@ -331,7 +332,7 @@ int vm_fault_page(struct vm_map *m, const struct vm_region *r, vaddr_t addr, enu
     f.write = access == VM_ACCESS_WRITE;
     f.prot = r->flags & VM_PROT_MASK;
     if (!r->object)
-        return fault_anonymous(&f);
+        return unlikely(r->flags & VM_HUGETLB) ? fault_hugetlb(&f) : fault_anonymous(&f);
     mutex_lock(&r->object->lock);
     int err = r->object->huge ? fault_huge_object(&f) : fault_object(&f);
     mutex_unlock(&r->object->lock);

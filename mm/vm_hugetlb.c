@@ -1,48 +1,70 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The pool of 2 MiB pages for MAP_HUGETLB: as many as /proc/sys/vm/nr_hugepages asked for and were
-// to be had. A block that the pool lends out is marked PAGE_HUGETLB; it comes back when its last
-// reference goes, unless the pool has become smaller. mmap takes the pages of a private mapping at
-// once, so that it fails and not a later access; to objects (vm_hugetlb_object.c) free pages are
-// promised, which nobody else gets. Only what was given back (madvise), copied after fork or mapped
-// with MAP_NORESERVE is taken unpromised by faults.
+// The pools of huge pages for MAP_HUGETLB: of 2 MiB, of 1 GiB, and of 64 KiB where the harts have
+// Svnapot. Each has as many as nr_hugepages of /sys/kernel/mm/hugepages (and, of 2 MiB,
+// /proc/sys/vm) asked for and were to be had. A block that a pool lends out is marked PAGE_HUGETLB;
+// it comes back when its last reference goes, unless the pool has become smaller. mmap takes the
+// pages of a private mapping at once, so that it fails and not a later access; to objects, which
+// are of 2 MiB pages (vm_hugetlb_object.c), free pages are promised, which nobody else gets. Only
+// what was given back (madvise), copied after fork or mapped with MAP_NORESERVE is taken unpromised
+// by faults.
 //
 // hugetlb_lock guards everything; below it is the page allocator's alone.
+#include <arch/cpu.h>
 #include <errno.h>
 #include <lib/assert.h>
 #include <lib/list.h>
+#include <sync/port.h>
 #include <sync/spinlock.h>
 
+#include "page_priv.h"
 #include "vm_hugetlb_priv.h"
-#include "vm_space_priv.h"
+
+struct pool {
+    struct list_node free; // not empty only after the first page came
+    struct vm_hugetlb_stats now;
+    uint64_t wanted;
+};
 
 static struct spinlock hugetlb_lock = SPINLOCK_INIT;
-static struct list_node hugetlb_free = LIST_INIT(hugetlb_free);
-static struct vm_hugetlb_stats pool;
-static uint64_t wanted;
+static struct pool pool_64k = {.free = LIST_INIT(pool_64k.free)};
+static struct pool pool_2m = {.free = LIST_INIT(pool_2m.free)};
+static struct pool pool_1g = {.free = LIST_INIT(pool_1g.free)};
 
-static struct page *take_locked(bool promised)
+static struct pool *pool_of(unsigned int order)
 {
-    if (!promised && pool.nr_free == pool.nr_promised)
+    return order == NAPOT_ORDER ? &pool_64k : order == HUGE_ORDER ? &pool_2m : &pool_1g;
+}
+
+bool vm_hugetlb_exists(unsigned int order)
+{
+    return order == HUGE_ORDER || order == GIGA_ORDER ||
+           (order == NAPOT_ORDER && cpu_features()->svnapot);
+}
+
+static struct page *take_locked(struct pool *pool, bool promised)
+{
+    struct vm_hugetlb_stats *now = &pool->now;
+    if (!promised && now->nr_free == now->nr_promised)
         return NULL;
-    ASSERT(pool.nr_promised <= pool.nr_free && (!promised || pool.nr_promised > 0));
-    pool.nr_promised -= promised;
-    struct page *block = list_first_entry(&hugetlb_free, struct page, list);
+    ASSERT(now->nr_promised <= now->nr_free && (!promised || now->nr_promised > 0));
+    now->nr_promised -= promised;
+    struct page *block = list_first_entry(&pool->free, struct page, list);
     list_remove(&block->list);
     block->refs = 1;
-    pool.nr_free--;
+    pool->now.nr_free--;
     return block;
 }
 
 // True: the pool keeps it; in any case if it stays promised.
-static bool give_locked(struct page *block, bool promised)
+static bool give_locked(struct pool *pool, struct page *block, bool promised)
 {
-    pool.nr_promised += promised;
-    if (!promised && pool.nr_total > wanted) {
-        pool.nr_total--;
+    pool->now.nr_promised += promised;
+    if (!promised && pool->now.nr_total > pool->wanted) {
+        pool->now.nr_total--;
         return false;
     }
-    list_add_head(&hugetlb_free, &block->list);
-    pool.nr_free++;
+    list_add_head(&pool->free, &block->list);
+    pool->now.nr_free++;
     return true;
 }
 
@@ -50,7 +72,7 @@ bool vm_hugetlb_give(struct page *block)
 {
     block->flags = 0;
     spin_lock(&hugetlb_lock);
-    bool kept = give_locked(block, false);
+    bool kept = give_locked(pool_of(block->order), block, false);
     spin_unlock(&hugetlb_lock);
     return kept;
 }
@@ -64,40 +86,40 @@ void vm_hugetlb_give_back(struct page *block, bool promised)
     block->flags = 0;
     block->refs = 0;
     spin_lock(&hugetlb_lock);
-    give_locked(block, true);
+    give_locked(pool_of(block->order), block, true);
     spin_unlock(&hugetlb_lock);
 }
 
 int vm_hugetlb_promise(uint64_t nr)
 {
     spin_lock(&hugetlb_lock);
-    bool enough = pool.nr_free - pool.nr_promised >= nr;
+    bool enough = pool_2m.now.nr_free - pool_2m.now.nr_promised >= nr;
     if (enough)
-        pool.nr_promised += nr;
+        pool_2m.now.nr_promised += nr;
     spin_unlock(&hugetlb_lock);
     return enough ? 0 : -ENOMEM;
 }
 
-static bool pool_grow(void)
+static bool pool_grow(struct pool *pool, unsigned int order)
 {
-    struct page *block = page_alloc(HUGE_ORDER, PAGE_ALLOC_USER);
+    struct page *block = page_alloc(order, PAGE_ALLOC_USER);
     if (!block)
         return false;
     spin_lock(&hugetlb_lock);
-    pool.nr_total++;
-    bool kept = give_locked(block, false);
+    pool->now.nr_total++;
+    bool kept = give_locked(pool, block, false);
     spin_unlock(&hugetlb_lock);
     if (!kept)
         page_put(block);
     return kept;
 }
 
-static bool pool_shrink(void)
+static bool pool_shrink(struct pool *pool)
 {
     spin_lock(&hugetlb_lock);
-    struct page *block = pool.nr_total > wanted ? take_locked(false) : NULL;
+    struct page *block = pool->now.nr_total > pool->wanted ? take_locked(pool, false) : NULL;
     if (block)
-        pool.nr_total--;
+        pool->now.nr_total--;
     spin_unlock(&hugetlb_lock);
     if (block)
         page_put(block);
@@ -107,99 +129,108 @@ static bool pool_shrink(void)
 void vm_hugetlb_unpromise(uint64_t nr)
 {
     spin_lock(&hugetlb_lock);
-    ASSERT(pool.nr_promised >= nr);
-    pool.nr_promised -= nr;
+    ASSERT(pool_2m.now.nr_promised >= nr);
+    pool_2m.now.nr_promised -= nr;
     spin_unlock(&hugetlb_lock);
-    while (pool_shrink())
+    while (pool_shrink(&pool_2m))
         ;
 }
 
-void vm_hugetlb_set(uint64_t nr_pages)
+void vm_hugetlb_set(unsigned int order, uint64_t nr_pages)
 {
+    struct pool *pool = pool_of(order);
     struct vm_hugetlb_stats now;
 
     spin_lock(&hugetlb_lock);
-    wanted = nr_pages;
+    pool->wanted = nr_pages;
     spin_unlock(&hugetlb_lock);
-    while (pool_shrink())
+    while (pool_shrink(pool))
         ;
     do
-        vm_hugetlb_stats(&now);
-    while (now.nr_total < nr_pages && pool_grow());
+        vm_hugetlb_stats(order, &now);
+    while (now.nr_total < nr_pages && pool_grow(pool, order) && port_relax(PARK_KILLABLE) == 0);
     // What can't be had isn't waited for.
     spin_lock(&hugetlb_lock);
-    wanted = MIN(wanted, pool.nr_total);
+    pool->wanted = MIN(pool->wanted, pool->now.nr_total);
     spin_unlock(&hugetlb_lock);
 }
 
-void vm_hugetlb_stats(struct vm_hugetlb_stats *stats)
+void vm_hugetlb_stats(unsigned int order, struct vm_hugetlb_stats *stats)
 {
     spin_lock(&hugetlb_lock);
-    *stats = pool;
+    *stats = pool_of(order)->now;
     spin_unlock(&hugetlb_lock);
 }
 
-struct page *vm_hugetlb_take(bool promised)
+struct page *vm_hugetlb_take(unsigned int order, bool promised)
 {
     spin_lock(&hugetlb_lock);
-    struct page *block = take_locked(promised);
+    struct page *block = take_locked(pool_of(order), promised);
     spin_unlock(&hugetlb_lock);
     if (!block)
         return NULL;
-    ASSERT(block->order == HUGE_ORDER);
+    ASSERT(block->order == order);
     block->flags = PAGE_HUGETLB;
     block->object = NULL;
     return block;
 }
 
-void vm_hugetlb_clear(struct page *block)
+// Of 1 GiB it takes long: others may run in between.
+void vm_hugetlb_fill(struct page *block, const char *from)
 {
+    const size_t size = PAGE_SIZE << block->order;
     char *linear = phys_to_virt(page_address(block));
-    for (size_t at = 0; at < PT_SIZE(1); at += PAGE_SIZE)
-        page_clear(linear + at);
+
+    for (size_t at = 0; at < size; at += PAGE_SIZE) {
+        if (from)
+            page_copy(linear + at, from + at);
+        else
+            page_clear(linear + at);
+        if (at % PT_SIZE(1) == 0)
+            port_relax(PARK_UNINTERRUPTIBLE);
+    }
 }
 
-void vm_hugetlb_copy_content(struct page *block, const struct page *from)
+int vm_hugetlb_map_new(struct vm_cursor *c, unsigned int order, unsigned int prot)
 {
-    for (size_t at = 0; at < PT_SIZE(1); at += PAGE_SIZE)
-        page_copy((char *)phys_to_virt(page_address(block)) + at,
-                  (const char *)phys_to_virt(page_address(from)) + at);
-}
-
-static int map_one(struct vm_map *m, vaddr_t va, unsigned int prot)
-{
-    struct vm_cursor c;
-    struct page *block = vm_hugetlb_take(false);
+    if (!vm_cursor_fits_huge(c, order))
+        return 0; // a table that its last user is about to drop
+    struct page *block = vm_hugetlb_take(order, false);
     if (!block)
-        return -ENOMEM;
-    vm_hugetlb_clear(block);
-    vm_cursor_open(&c, &m->space, va, va + PT_SIZE(1));
-    int err = vm_cursor_fits_huge(&c) ? vm_cursor_map_huge(&c, block, prot, false) : -ENOMEM;
-    vm_cursor_close(&c);
+        return -EFAULT;
+    vm_hugetlb_fill(block, NULL);
+    int err = vm_cursor_map_huge(c, block, prot, false);
     if (err != 0)
         page_put(block);
     return err;
 }
 
-int vm_hugetlb_populate(struct vm_map *m, vaddr_t start, vaddr_t end, unsigned int prot)
+int vm_hugetlb_populate(struct vm_map *m, vaddr_t start, vaddr_t end, unsigned int flags)
 {
+    const unsigned int order = vm_hugetlb_order(flags);
     struct vm_hugetlb_stats now;
-
-    vm_hugetlb_stats(&now);
-    if (now.nr_free - now.nr_promised < (end - start) >> PT_SHIFT(1))
-        return -ENOMEM;
+    struct vm_mapping there;
+    struct vm_cursor c;
     int err = 0;
-    for (vaddr_t va = start; va < end && err == 0; va += PT_SIZE(1))
-        err = map_one(m, va, prot);
-    return err;
+
+    vm_hugetlb_stats(order, &now);
+    if (now.nr_free - now.nr_promised < (end - start) >> (PAGE_SHIFT + order))
+        return -ENOMEM;
+    for (vaddr_t va = start; va < end && err == 0; va += there.present ? PAGE_SIZE << order : 0) {
+        vm_cursor_open(&c, &m->space, va, va + (PAGE_SIZE << order));
+        err = vm_hugetlb_map_new(&c, order, flags & VM_PROT_MASK);
+        vm_cursor_query(&c, &there);
+        vm_cursor_close(&c);
+    }
+    return err == -EFAULT ? -ENOMEM : err;
 }
 
-int vm_hugetlb_copy(struct vm_cursor *c, const struct page *from, unsigned int prot)
+int vm_hugetlb_copy(struct vm_cursor *c, const struct vm_mapping *from, unsigned int prot)
 {
-    struct page *block = vm_hugetlb_take(false);
+    struct page *block = vm_hugetlb_take(from->order, false);
     if (!block)
         return -EFAULT;
-    vm_hugetlb_copy_content(block, from);
-    cursor_replace_huge(c, block, prot);
+    vm_hugetlb_fill(block, phys_to_virt(ALIGN_DOWN(from->pa, PAGE_SIZE << from->order)));
+    vm_cursor_replace_huge(c, block, prot);
     return 0;
 }

@@ -42,7 +42,7 @@ int vm_object_promise(struct vm_object *o, uint64_t end_bytes)
 static int add_block(struct vm_object *o, uint64_t index, struct page **block)
 {
     bool promised = o->nr_promised > 0;
-    struct page *b = vm_hugetlb_take(promised);
+    struct page *b = vm_hugetlb_take(HUGE_ORDER, promised);
     if (!b)
         return -EFAULT;
     int err = radix_put(o, index, b);
@@ -50,7 +50,7 @@ static int add_block(struct vm_object *o, uint64_t index, struct page **block)
         vm_hugetlb_give_back(b, promised);
         return err;
     }
-    vm_hugetlb_clear(b);
+    vm_hugetlb_fill(b, NULL);
     o->nr_promised -= promised;
     o->nr_pages += HUGE_PAGES;
     b->object = o;

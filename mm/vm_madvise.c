@@ -16,6 +16,9 @@
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 
 static int discard_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)
 {
@@ -23,9 +26,10 @@ static int discard_part(struct vm_region *r, vaddr_t start, vaddr_t end, long ad
         (r->object && r->object->ops->device_page))
         return -EINVAL;
     if (r->flags & VM_HUGETLB) {
-        if (advice == MADV_FREE || start % PT_SIZE(1) != 0)
+        const size_t size = vm_region_page_size(r->flags);
+        if (advice == MADV_FREE || start % size != 0)
             return -EINVAL;
-        end = ALIGN_DOWN(end, PT_SIZE(1)); // a part of a page stays, as on Linux
+        end = ALIGN_DOWN(end, size); // a part of a page stays, as on Linux
         if (start == end)
             return 0;
     }
@@ -35,15 +39,87 @@ static int discard_part(struct vm_region *r, vaddr_t start, vaddr_t end, long ad
     return vm_map_unmap_pages(r->map, start, end);
 }
 
-static int remove_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)
+static int remove_check(const struct vm_region *r)
 {
-    (void)advice;
     if ((r->flags & VM_LOCKED) || !r->object || r->object->ops->device_page)
         return -EINVAL;
-    if ((r->flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
-        return -EACCES;
-    vm_object_drop(r->object, vm_region_index(r, start), vm_region_index(r, end));
-    return 0;
+    return (r->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE) ? 0 : -EACCES;
+}
+
+// From `at` on as far as its region goes, but not beyond `end`; *next is where it stopped. The file
+// decides (seals), with locks that are taken before the map's. 0, -errno; 1: a hole.
+static int remove_some(struct vm_map *m, vaddr_t at, vaddr_t end, vaddr_t *next)
+{
+    rwlock_read_lock(&m->lock);
+    const struct vm_region *r = vm_region_find(m, at);
+    if (!r || r->start > at) {
+        *next = r ? MIN(r->start, end) : end;
+        rwlock_read_unlock(&m->lock);
+        return 1;
+    }
+    *next = MIN(r->end, end);
+    int err = remove_check(r);
+    if (err != 0) {
+        rwlock_read_unlock(&m->lock);
+        return err;
+    }
+    struct vm_object *object = r->object;
+    const struct vm_file_ops *ops = r->file ? r->file_ops : NULL;
+    uint64_t first = vm_region_index(r, at), last = vm_region_index(r, *next);
+    void *file = r->file;
+    vm_object_get(object);
+    if (ops)
+        ops->get(file);
+    rwlock_read_unlock(&m->lock);
+    if (ops && ops->punch)
+        err = ops->punch(file, first << PAGE_SHIFT, (last - first) << PAGE_SHIFT);
+    else
+        vm_object_drop(object, first, last);
+    if (ops)
+        ops->put(file);
+    vm_object_put(object);
+    return err;
+}
+
+static int madvise_remove(struct vm_map *m, vaddr_t start, vaddr_t end)
+{
+    bool hole = false;
+    for (vaddr_t at = start, next; at < end; at = next) {
+        int err = remove_some(m, at, end, &next);
+        if (err < 0)
+            return err;
+        hole = hole || err == 1;
+    }
+    return hole ? -ENOMEM : 0;
+}
+
+// The 2 MiB from va on, of small pages, become one. 0; -EINVAL: nothing is there; -ENOMEM.
+static int collapse_span(const struct vm_region *r, vaddr_t va)
+{
+    struct vm_cursor c;
+
+    vm_cursor_open(&c, &r->map->space, va, va + PT_SIZE(1));
+    int err = vm_cursor_own(&c, PT_SIZE(1), VM_OWN_SHARED);
+    if (err == 0)
+        err = vm_cursor_collapse(&c, r->flags & VM_PROT_MASK);
+    vm_cursor_close(&c);
+    return err;
+}
+
+static int collapse_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)
+{
+    vaddr_t va = ALIGN_UP(start, PT_SIZE(1));
+    int err = 0;
+
+    (void)advice;
+    if (r->object || (r->flags & (VM_NOHUGEPAGE | VM_HUGETLB)) || va > ALIGN_DOWN(end, PT_SIZE(1)))
+        return -EINVAL;
+    // As many as can be; the last failure is told of.
+    for (; va + PT_SIZE(1) <= end; va += PT_SIZE(1)) {
+        int failed = collapse_span(r, va);
+        err = failed ? failed : err;
+    }
+    return err;
 }
 
 static int flags_part(struct vm_region *r, vaddr_t start, vaddr_t end, long advice)
@@ -92,8 +168,8 @@ static region_part_fn madvise_action(int advice)
     case MADV_DONTNEED_LOCKED:
     case MADV_FREE:
         return discard_part;
-    case MADV_REMOVE:
-        return remove_part;
+    case MADV_COLLAPSE:
+        return collapse_part;
     case MADV_DONTFORK:
     case MADV_DOFORK:
     case MADV_WIPEONFORK:
@@ -140,7 +216,7 @@ int vm_map_madvise(struct vm_map *m, vaddr_t addr, size_t size, int advice)
 {
     bool populate = advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
     region_part_fn fn = madvise_action(advice);
-    if ((!fn && !populate) || addr % PAGE_SIZE != 0)
+    if ((!fn && !populate && advice != MADV_REMOVE) || addr % PAGE_SIZE != 0)
         return -EINVAL;
     vaddr_t end = addr + ALIGN_UP(size, PAGE_SIZE);
     if ((size != 0 && ALIGN_UP(size, PAGE_SIZE) == 0) || end < addr)
@@ -150,6 +226,8 @@ int vm_map_madvise(struct vm_map *m, vaddr_t addr, size_t size, int advice)
     if (populate)
         return madvise_populate(m, addr, end,
                                 advice == MADV_POPULATE_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ);
+    if (advice == MADV_REMOVE)
+        return madvise_remove(m, addr, end);
     rwlock_write_lock(&m->lock);
     int err = vm_map_for_each_part(m, addr, end, fn, advice);
     if (fn == flags_part)

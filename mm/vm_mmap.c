@@ -19,13 +19,25 @@
      MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |       \
      MAP_HUGETLB | MAP_FIXED_NOREPLACE)
 
-// Of 2 MiB: there is no pool of larger ones.
-static int hugetlb_check(const struct vm_mmap_args *a)
+// VM_HUGETLB and the size, or 0: there is no such size.
+static unsigned int hugetlb_flags(const struct vm_mmap_args *a)
 {
     unsigned int shift = a->flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
-    if (shift != 0 && shift != PT_SHIFT(1) && shift != PT_SHIFT(2))
+    unsigned int order = shift == 0 ? HUGE_ORDER : shift - PAGE_SHIFT;
+    if (!(a->flags & MAP_HUGETLB) || !vm_hugetlb_exists(order))
+        return 0;
+    return VM_HUGETLB | (order == NAPOT_ORDER  ? VM_HUGETLB_64K
+                         : order == GIGA_ORDER ? VM_HUGETLB_1G
+                                               : 0);
+}
+
+// Private memory: there are no pools for shared memory.
+static int hugetlb_check(const struct vm_mmap_args *a)
+{
+    if (!hugetlb_flags(a))
         return -EINVAL;
-    return shift == PT_SHIFT(2) ? -ENOMEM : 0;
+    // There are no objects of other sizes.
+    return (a->flags & MAP_TYPE) != MAP_PRIVATE && hugetlb_flags(a) != VM_HUGETLB ? -ENOMEM : 0;
 }
 
 // Kind, rights and object. 0 or -errno; *flags becomes VM_*.
@@ -58,7 +70,7 @@ static int mmap_region_flags(const struct vm_mmap_args *a, unsigned int *flags)
     *flags = a->prot | may | (type == MAP_PRIVATE ? 0 : VM_SHARED) |
              (a->flags & MAP_GROWSDOWN ? VM_GROWSDOWN : 0) |
              (a->flags & MAP_NORESERVE ? VM_NORESERVE : 0) |
-             (a->flags & MAP_LOCKED ? VM_LOCKED : 0) | (a->flags & MAP_HUGETLB ? VM_HUGETLB : 0) |
+             (a->flags & MAP_LOCKED ? VM_LOCKED : 0) | hugetlb_flags(a) |
              // Threads' stacks are large and hardly used.
              (a->flags & MAP_STACK ? VM_NOHUGEPAGE : 0);
     return 0;
@@ -67,12 +79,14 @@ static int mmap_region_flags(const struct vm_mmap_args *a, unsigned int *flags)
 // Where it goes, or -errno.
 static long mmap_place(const struct vm_map *m, const struct vm_mmap_args *a, size_t size)
 {
+    const size_t align = vm_region_page_size(hugetlb_flags(a));
+
     if (size > USER_END - USER_BASE)
         return -ENOMEM;
     if (a->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
         if (a->addr > USER_END - size)
             return -ENOMEM;
-        if (a->addr % (a->flags & MAP_HUGETLB ? PT_SIZE(1) : PAGE_SIZE) != 0)
+        if (a->addr % align != 0)
             return -EINVAL;
         if (a->addr < USER_BASE)
             return -EPERM;
@@ -81,18 +95,18 @@ static long mmap_place(const struct vm_map *m, const struct vm_mmap_args *a, siz
         return (long)a->addr;
     }
     vaddr_t hint =
-        a->flags & MAP_HUGETLB ? ALIGN_UP(a->addr, PT_SIZE(1)) : ALIGN_DOWN(a->addr, PAGE_SIZE);
+        a->flags & MAP_HUGETLB ? ALIGN_UP(a->addr, align) : ALIGN_DOWN(a->addr, PAGE_SIZE);
     if (hint != 0) {
         hint = MAX(hint, USER_BASE);
         if (hint <= USER_END - size && vm_region_is_free(m, hint, hint + size))
             return (long)hint;
     }
     // Where 2 MiB pages would fill it.
-    bool huge = (a->flags & MAP_HUGETLB) ||
-                (!a->object && size % PT_SIZE(1) == 0 && !(a->flags & MAP_STACK));
-    vaddr_t found =
-        huge ? vm_region_find_aligned_gap(m, size, PT_SIZE(1)) : vm_region_find_gap(m, size);
-    if ((a->flags & MAP_HUGETLB) && found % PT_SIZE(1) != 0)
+    bool huge = !a->object && size % PT_SIZE(1) == 0 && !(a->flags & MAP_STACK);
+    size_t border = MAX(align, huge ? PT_SIZE(1) : PAGE_SIZE);
+    vaddr_t found = border > PAGE_SIZE ? vm_region_find_aligned_gap(m, size, border)
+                                       : vm_region_find_gap(m, size);
+    if (found % align != 0)
         return -ENOMEM;
     return found ? (long)found : -ENOMEM;
 }
@@ -129,7 +143,7 @@ static int mmap_take_pool(struct vm_map *m, const struct vm_region *like, vaddr_
     if (like->object)
         return like->flags & VM_SHARED ? vm_object_promise(like->object, like->offset + end - start)
                                        : 0;
-    int err = vm_hugetlb_populate(m, start, end, like->flags & VM_PROT_MASK);
+    int err = vm_hugetlb_populate(m, start, end, like->flags);
     if (err != 0)
         (void)vm_map_unmap_pages(m, start, end);
     return err;
@@ -180,7 +194,7 @@ long vm_map_mmap(struct vm_map *m, const struct vm_mmap_args *args)
         return -EINVAL;
     if (a.object && a.object->huge)
         a.flags |= MAP_HUGETLB;
-    const size_t page_size = a.flags & MAP_HUGETLB ? PT_SIZE(1) : PAGE_SIZE;
+    const size_t page_size = vm_region_page_size(hugetlb_flags(&a));
     size_t size = ALIGN_UP(a.size, page_size);
     if (size < a.size)
         return -ENOMEM;
@@ -202,6 +216,11 @@ long vm_map_mmap(struct vm_map *m, const struct vm_mmap_args *args)
             return -ENOMEM;
         if (a.flags & MAP_HUGETLB)
             vm_object_make_huge(own);
+        else if ((!(a.flags & MAP_NORESERVE) || vm_overcommit_mode() == VM_OVERCOMMIT_NEVER) &&
+                 vm_object_commit(own) != 0) {
+            vm_object_put(own);
+            return -ENOMEM;
+        }
     }
     rwlock_write_lock(&m->lock);
     flags |= m->lock_flags;

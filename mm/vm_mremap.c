@@ -29,6 +29,8 @@ static int mremap_check(const struct mremap *q, const struct vm_region *r)
 
     if (q->old_size == 0 && !(r->flags & VM_SHARED))
         return -EINVAL;
+    if (r->flags & (VM_HUGETLB_64K | VM_HUGETLB_1G))
+        return -EINVAL;
     if ((q->flags & MREMAP_DONTUNMAP) &&
         ((r->flags & VM_HUGETLB) || (r->object && r->object->ops->device_page)))
         return -EINVAL;

@@ -48,11 +48,29 @@ void vm_object_get(struct vm_object *o)
     refcount_get(&o->refs);
 }
 
+static bool commits_pages(const struct vm_object *o)
+{
+    return vm_object_is_memory(o) && o->nr_committed == 0;
+}
+
+int vm_object_commit(struct vm_object *o)
+{
+    uint64_t pages = DIV_ROUND_UP(o->size_bytes, PAGE_SIZE);
+    ASSERT(o->nr_pages == 0 && vm_object_is_memory(o));
+    if (!vm_map_may_commit(VM_WRITE, pages))
+        return -ENOMEM;
+    o->nr_committed = pages;
+    vm_commit(VM_WRITE, (int64_t)pages);
+    return 0;
+}
+
 // The object gives up its reference; PTEs may still hold theirs.
 static void drop_page(void *ctx, struct page *page)
 {
     struct vm_object *o = ctx;
     page->object = NULL;
+    if (commits_pages(o))
+        vm_commit(VM_WRITE, -1);
     if (unlikely(o->huge)) {
         o->nr_pages -= HUGE_PAGES;
     } else {
@@ -70,11 +88,14 @@ void vm_object_put(struct vm_object *o)
     radix_remove(o, 0, UINT64_MAX, drop_page, o);
     if (o->nr_promised > 0)
         vm_hugetlb_unpromise(o->nr_promised);
+    vm_commit(VM_WRITE, -(int64_t)o->nr_committed);
     o->ops->release(o);
 }
 
 static int object_add_page(struct vm_object *o, uint64_t index, struct page **page)
 {
+    if (commits_pages(o) && !vm_map_may_commit(VM_WRITE, 1))
+        return -ENOMEM;
     struct page *p = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_USER);
     if (!p)
         return -ENOMEM;
@@ -89,6 +110,8 @@ static int object_add_page(struct vm_object *o, uint64_t index, struct page **pa
     p->index = index;
     o->nr_pages++;
     page_account_cached(1);
+    if (commits_pages(o))
+        vm_commit(VM_WRITE, 1);
     page_get(p);
     *page = p;
     return 0;

@@ -25,6 +25,12 @@ static inline bool vm_object_tracks_writes(const struct vm_object *o)
     return o->ops->write_back != NULL;
 }
 
+// Is what it holds nowhere else, and so promised memory (Committed_AS)?
+static inline bool vm_object_is_memory(const struct vm_object *o)
+{
+    return !o->ops->fill && !o->ops->device_page && !o->huge;
+}
+
 // Take pages [first, end) of `o`, and private copies of them, out of every map. o->lock held.
 void vm_object_unmap_locked(struct vm_object *o, uint64_t first, uint64_t end);
 // Make every mapping of `o` read-only, so that the next write is noticed. o->lock held.

@@ -220,7 +220,7 @@ int vm_region_split(struct vm_region *r, vaddr_t addr, struct vm_region **high)
     ASSERT(r->start < addr && addr < r->end && addr % PAGE_SIZE == 0);
     if (r->map->nr_regions >= atomic_load(&vm_regions_max))
         return -ENOMEM;
-    if ((r->flags & VM_HUGETLB) && addr % PT_SIZE(1) != 0)
+    if (addr % vm_region_page_size(r->flags) != 0)
         return -EINVAL;
     struct vm_region *rest = vm_region_create(r, addr, r->end);
     if (!rest)

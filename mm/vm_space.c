@@ -71,6 +71,13 @@ static void destroy_level1(struct vm_space *s, pte_t *root_entry)
 {
     struct page *table = leaf_page(*root_entry);
     pte_t *entry = table_below(*root_entry);
+
+    if (unlikely(!pte_is_table(*root_entry))) {
+        s->nr_resident -= 1UL << GIGA_ORDER;
+        huge_drop(table, GIGA_ORDER);
+        *root_entry = 0;
+        return;
+    }
     unsigned int used = table->table_used;
     while (used > 0) {
         unsigned int n = *entry ? destroy_entries(s, entry, used) : 0;
@@ -113,6 +120,7 @@ void vm_cursor_open(struct vm_cursor *c, struct vm_space *s, vaddr_t start, vadd
 }
 
 #define FREE_HUGE 1UL
+#define FREE_GIGA 2UL
 
 void cursor_flush(struct vm_cursor *c)
 {
@@ -121,9 +129,9 @@ void cursor_flush(struct vm_cursor *c)
     c->flush_start = USER_END;
     c->flush_end = 0;
     for (unsigned int i = 0; i < c->nr_free; i++) {
-        struct page *page = (struct page *)(c->free_batch[i] & ~FREE_HUGE);
-        if (c->free_batch[i] & FREE_HUGE)
-            huge_drop(page);
+        struct page *page = (struct page *)(c->free_batch[i] & ~(FREE_HUGE | FREE_GIGA));
+        if (unlikely(c->free_batch[i] & (FREE_HUGE | FREE_GIGA)))
+            huge_drop(page, c->free_batch[i] & FREE_HUGE ? HUGE_ORDER : GIGA_ORDER);
         else
             page_drop(page);
     }
@@ -185,9 +193,9 @@ void cursor_free_page(struct vm_cursor *c, struct page *page)
     cursor_free(c, (uintptr_t)page);
 }
 
-void cursor_free_huge(struct vm_cursor *c, struct page *block)
+void cursor_free_huge(struct vm_cursor *c, struct page *block, unsigned int order)
 {
-    cursor_free(c, (uintptr_t)block | FREE_HUGE);
+    cursor_free(c, (uintptr_t)block | (order == HUGE_ORDER ? FREE_HUGE : FREE_GIGA));
 }
 
 void cursor_sync_icache(struct vm_cursor *c)
@@ -205,7 +213,7 @@ pte_t *cursor_level1(struct vm_cursor *c, vaddr_t va)
     if (c->level == 0)
         return NULL;
     pte_t pte = space_root(c->space)[pt_index(va, 2)];
-    if (pte == 0)
+    if (!pte_is_table(pte))
         return NULL;
     cursor_take(c, leaf_page(pte));
     return table_below(pte);
@@ -252,6 +260,7 @@ pte_t *cursor_make_level1(struct vm_cursor *c, vaddr_t va)
     pte_t *level1 = cursor_level1(c, va);
     if (level1)
         return level1;
+    ASSERT(space_root(c->space)[top] == 0); // owned by whoever maps
     level1 = cursor_add_table(c, space_root(c->space), top);
     if (level1)
         c->space->root_used[top / 64] |= BIT(top % 64);
@@ -270,25 +279,38 @@ pte_t *cursor_make_leaf(struct vm_cursor *c, vaddr_t va)
     return c->leaf = cursor_add_table(c, level1, pt_index(va, 1));
 }
 
-// The PTE at pos wherever it is: in a leaf table, in one that is shared, or of 2 MiB.
-static pte_t cursor_pte(struct vm_cursor *c, bool *huge)
+static unsigned int pte_order(pte_t leaf_pte)
+{
+    return leaf_pte & PTE_N ? NAPOT_ORDER : 0;
+}
+
+// The PTE at pos wherever it is: in a leaf table, in one that is shared, or of 2 MiB or 1 GiB.
+static pte_t cursor_pte(struct vm_cursor *c, unsigned int *order)
 {
     const pte_t *leaf = cursor_leaf_at(c, c->pos);
-    *huge = false;
+    *order = leaf ? pte_order(leaf[pt_index(c->pos, 0)]) : 0;
     if (leaf)
         return leaf[pt_index(c->pos, 0)];
     const pte_t *level1 = cursor_level1(c, c->pos);
-    pte_t pte = level1 ? level1[pt_index(c->pos, 1)] : 0;
+    if (!level1) {
+        const pte_t *giga = cursor_giga(c, c->pos);
+        *order = GIGA_ORDER;
+        return giga ? *giga : 0;
+    }
+    pte_t pte = level1[pt_index(c->pos, 1)];
     // Whoever unshares it meanwhile adds PTE_COW to its entries and nothing else.
-    if (pte_is_shared(pte))
-        return atomic_load(&table_below(pte)[pt_index(c->pos, 0)]);
-    *huge = pte != 0;
+    if (pte_is_shared(pte)) {
+        pte = atomic_load(&table_below(pte)[pt_index(c->pos, 0)]);
+        *order = pte_order(pte);
+        return pte;
+    }
+    *order = HUGE_ORDER;
     return pte;
 }
 
 void vm_cursor_query(struct vm_cursor *c, struct vm_mapping *m)
 {
-    pte_t pte = cursor_pte(c, &m->huge);
+    pte_t pte = cursor_pte(c, &m->order);
     m->present = pte != 0;
     if (!m->present)
         return;
@@ -297,8 +319,13 @@ void vm_cursor_query(struct vm_cursor *c, struct vm_mapping *m)
     if (pte & PTE_V)
         m->prot = (pte & PTE_R ? VM_READ : 0) | (pte & PTE_W ? VM_WRITE : 0) |
                   (pte & PTE_X ? VM_EXEC : 0);
-    m->pa = pte_paddr(pte) + (m->huge ? c->pos % PT_SIZE(1) : 0);
+    m->pa = pte_paddr(pte);
     m->page = pte & PTE_SOFT ? NULL : page_of(m->pa);
+    m->huge = m->order != 0;
+    if (unlikely(m->huge)) {
+        size_t size = PAGE_SIZE << m->order;
+        m->pa = ALIGN_DOWN(m->pa, size) + c->pos % size;
+    }
     m->accessed = pte & PTE_A;
     m->dirty = pte & PTE_D;
 }
@@ -308,7 +335,7 @@ static const pte_t *cursor_peek_leaf(struct vm_cursor *c, const pte_t *level1, b
 {
     const pte_t *leaf = cursor_leaf_at(c, c->pos);
     pte_t pte = level1 ? level1[pt_index(c->pos, 1)] : 0;
-    *huge = !leaf && pte_is_huge(pte);
+    *huge = !leaf && (level1 ? pte_is_huge(pte) : cursor_giga(c, c->pos) != NULL);
     return leaf ? leaf : pte_is_shared(pte) ? table_below(pte) : NULL;
 }
 

@@ -5,12 +5,13 @@
 //   0                  nothing mapped
 //   V                  the hardware may use it
 //   not V, but U       mapped, but with no right at all (PROT_NONE)
+// With N it is one of 16 that map a block of 64 KiB and are made, changed and dropped together.
 // PTE_SOFT marks what isn't counted: device memory and the zero page. Of a private mapping, a PTE
 // without PTE_COW means that this space is the page's only owner.
 //
-// An upper PTE is 0, a table, a leaf of 2 MiB (level 1), or neither V nor U: a leaf table that fork
-// shared (level 1). Such a table isn't reached by hardware or descents (it is stray) and stays as
-// it is until one of its spaces uses it: vm_share.c.
+// An upper PTE is 0, a table, a leaf of 2 MiB (level 1) or 1 GiB (the root), or neither V nor U: a
+// leaf table that fork shared (level 1). Such a table isn't reached by hardware or descents (it is
+// stray) and stays as it is until one of its spaces uses it: vm_share.c.
 #pragma once
 
 #include <mm/vm_space.h>
@@ -60,7 +61,7 @@ static inline bool pte_is_shared(pte_t pte)
     return pte != 0 && !(pte & (PTE_V | PTE_U));
 }
 
-static inline bool pte_is_huge(pte_t pte) // of level 1
+static inline bool pte_is_huge(pte_t pte) // of level 1 or 2
 {
     return pte & PTE_U;
 }
@@ -130,13 +131,15 @@ int cursor_unshare(struct vm_cursor *c, pte_t *entry); // 0 or -ENOMEM
 void cursor_drop_shared(struct vm_cursor *c, pte_t *level1, unsigned int index);
 void space_drop_shared(struct vm_space *s, pte_t entry);
 // vm_huge.c
-#define HUGE_ORDER (PT_SHIFT(1) - PAGE_SHIFT)
-int cursor_split_huge(struct vm_cursor *c, pte_t *entry); // 0 or -ENOMEM
-void huge_drop(struct page *block);
-// Map `block` instead of the 2 MiB page at the cursor; takes over the reference.
-void cursor_replace_huge(struct vm_cursor *c, struct page *block, unsigned int prot);
-// Leaves at the head of from[n], copy-on-write on both sides from now on; how many there were.
-// *seen gets the bits that any of them had.
+// The leaf of 2 MiB (level 1) or 1 GiB (2) becomes a table of 512 smaller ones. 0 or -ENOMEM.
+int cursor_split_huge(struct vm_cursor *c, pte_t *entry, unsigned int level);
+void huge_drop(struct page *block, unsigned int order); // one leaf's reference
+// The 1 GiB leaf that is the root's entry for va; NULL: none.
+pte_t *cursor_giga(struct vm_cursor *c, vaddr_t va);
+// The same leaf for both, copy-on-write. *seen gets the bits that it had.
+void huge_clone_giga(pte_t *from, pte_t *to, pte_t *seen);
+// Leaves at the head of from[n], the first of which is one, copy-on-write on both sides from now
+// on; how many. *seen gets the bits that any of them had.
 unsigned int huge_clone_run(pte_t *from, pte_t *to, unsigned int n, pte_t *seen);
 // Leaves at the head of entry[n], the first of which is one, become 0 and drop their blocks; how
 // many. Of a space that runs nowhere.
@@ -155,6 +158,6 @@ static inline void cursor_note_flush(struct vm_cursor *c, vaddr_t start, vaddr_t
 void cursor_flush(struct vm_cursor *c);
 // `page` lost its PTE: its reference goes after the flush.
 void cursor_free_page(struct vm_cursor *c, struct page *page);
-void cursor_free_huge(struct vm_cursor *c, struct page *block);
+void cursor_free_huge(struct vm_cursor *c, struct page *block, unsigned int order);
 // Code is about to become visible to the harts that run the space.
 void cursor_sync_icache(struct vm_cursor *c);

@@ -55,13 +55,25 @@ void cursor_drop_if_empty(struct vm_cursor *c, vaddr_t va)
     }
 }
 
+// [start, end) of what one entry of the root maps. True: it is a table now.
+static bool own_giga(struct vm_cursor *c, vaddr_t start, vaddr_t end, enum vm_own own, int *err)
+{
+    pte_t *giga = cursor_giga(c, start);
+    bool whole = end - start == PT_SIZE(2);
+
+    if (!giga || own == VM_OWN_SHARED || (whole && own != VM_OWN_PAGES))
+        return false;
+    *err = cursor_split_huge(c, giga, 2);
+    return *err == 0;
+}
+
 // One entry of level 1, of which [start, end) is a part or all.
 static int own_entry(struct vm_cursor *c, pte_t *entry, bool whole, enum vm_own own)
 {
     if (pte_is_shared(*entry) && (!whole || own != VM_OWN_EDGES))
         return cursor_unshare(c, entry);
     if (pte_is_huge(*entry) && own != VM_OWN_SHARED && (!whole || own == VM_OWN_PAGES))
-        return cursor_split_huge(c, entry);
+        return cursor_split_huge(c, entry, 1);
     return 0;
 }
 
@@ -75,6 +87,10 @@ int vm_cursor_own(struct vm_cursor *c, size_t size_bytes, enum vm_own own)
     for (vaddr_t va = c->pos, next; va < end && err == 0; va = next) {
         pte_t *level1 = cursor_level1(c, va);
         next = cursor_next_span(level1, va, end);
+        if (unlikely(!level1) && own_giga(c, va, next, own, &err)) {
+            level1 = cursor_level1(c, va);
+            next = cursor_next_span(level1, va, end);
+        }
         if (level1)
             err = own_entry(c, &level1[pt_index(va, 1)], next - va == PT_SIZE(1), own);
     }
@@ -115,7 +131,25 @@ static void unmap_huge(struct vm_cursor *c, pte_t *level1, vaddr_t va)
     if (pte & PTE_V)
         cursor_note_flush(c, va, va + PT_SIZE(1));
     atomic_add_relaxed(&c->space->nr_resident, -(uint64_t)PT_ENTRIES);
-    cursor_free_huge(c, leaf_page(pte));
+    cursor_free_huge(c, leaf_page(pte), HUGE_ORDER);
+}
+
+// [start, end) of an entry of the root that isn't a table.
+static void unmap_giga(struct vm_cursor *c, vaddr_t start, vaddr_t end)
+{
+    pte_t *entry = cursor_giga(c, start);
+    unsigned int top = pt_index(start, 2);
+
+    if (likely(!entry))
+        return;
+    ASSERT(end - start == PT_SIZE(2)); // vm_cursor_own() came first
+    pte_t pte = *entry;
+    atomic_store(entry, 0);
+    c->space->root_used[top / 64] &= ~BIT(top % 64);
+    if (pte & PTE_V)
+        cursor_note_flush(c, start, end);
+    atomic_add_relaxed(&c->space->nr_resident, -(1UL << GIGA_ORDER));
+    cursor_free_huge(c, leaf_page(pte), GIGA_ORDER);
 }
 
 // [start, end) of one entry of level 1, which isn't 0.
@@ -152,13 +186,17 @@ void vm_cursor_unmap(struct vm_cursor *c, size_t size_bytes)
     while (c->pos < end) {
         pte_t *level1 = cursor_level1(c, c->pos);
         vaddr_t next = cursor_next_span(level1, c->pos, end);
-        if (level1 && level1[pt_index(c->pos, 1)])
+        if (!level1)
+            unmap_giga(c, c->pos, next);
+        else if (level1[pt_index(c->pos, 1)])
             unmap_entry(c, level1, c->pos, next);
         c->pos = next;
     }
 }
 
 #define PTE_RIGHTS (PTE_V | PTE_R | PTE_W | PTE_X)
+// What it maps stays: address, size, whether it counts.
+#define PTE_KEPT (pte_make(-1UL, 0) | PTE_N | PTE_SOFT)
 
 // A leaf of any size. More rights need no fence: a hart that still has fewer faults, finds the PTE
 // good and drops its own stale entry.
@@ -166,7 +204,7 @@ static void protect_pte(struct vm_cursor *c, pte_t *entry, vaddr_t va, size_t si
                         unsigned int prot)
 {
     pte_t old = *entry;
-    pte_t pte = pte_make(pte_paddr(old), leaf_bits(prot, old & PTE_COW) | (old & PTE_SOFT));
+    pte_t pte = (old & PTE_KEPT) | leaf_bits(prot, old & PTE_COW);
     if (pte & ~old & PTE_X)
         cursor_sync_icache(c);
     atomic_store_release(entry, pte);
@@ -180,7 +218,7 @@ static void protect_leaf_part(struct vm_cursor *c, pte_t *leaf, vaddr_t start, v
     pte_t *entry = &leaf[pt_index(start, 0)];
     size_t nr = (end - start) >> PAGE_SHIFT;
     const pte_t owned = leaf_bits(prot, false), cow = leaf_bits(prot, true);
-    const pte_t kept = pte_make(-1UL, 0) | PTE_SOFT;
+    const pte_t kept = PTE_KEPT;
     pte_t lost = 0;
 
     if (prot & VM_EXEC) { // rare, and harts must hear of it before each PTE
@@ -208,12 +246,15 @@ void vm_cursor_protect(struct vm_cursor *c, size_t size_bytes, unsigned int prot
     while (c->pos < end) {
         pte_t *level1 = cursor_level1(c, c->pos);
         vaddr_t next = c->level == 0 ? end : cursor_next_span(level1, c->pos, end);
-        pte_t *leaf = cursor_leaf_at(c, c->pos), *entry = &level1[pt_index(c->pos, 1)];
-        if (leaf) {
+        size_t size = level1 ? PT_SIZE(1) : PT_SIZE(2);
+        pte_t *leaf = cursor_leaf_at(c, c->pos), *entry = NULL;
+        if (leaf)
             protect_leaf_part(c, leaf, c->pos, next, prot);
-        } else if (level1 && *entry != 0) {
-            ASSERT(pte_is_huge(*entry) && next - c->pos == PT_SIZE(1)); // owned
-            protect_pte(c, entry, c->pos, PT_SIZE(1), prot);
+        else
+            entry = level1 ? &level1[pt_index(c->pos, 1)] : cursor_giga(c, c->pos);
+        if (entry && *entry != 0) {
+            ASSERT(pte_is_huge(*entry) && next - c->pos == size); // owned
+            protect_pte(c, entry, c->pos, size, prot);
         }
         c->pos = next;
     }

@@ -5,6 +5,7 @@
 #include <lib/atomic.h>
 
 #include "vm_map_priv.h"
+#include "vm_object_priv.h"
 
 static unsigned int overcommit_mode = VM_OVERCOMMIT_GUESS, overcommit_ratio = 50; // atomic
 static unsigned int huge_mode = VM_HUGE_ALWAYS;                                   // atomic
@@ -19,6 +20,11 @@ unsigned int vm_huge_mode(void)
 void vm_huge_set_mode(unsigned int mode)
 {
     atomic_store(&huge_mode, mode);
+}
+
+unsigned int vm_overcommit_mode(void)
+{
+    return atomic_load(&overcommit_mode);
 }
 
 void vm_overcommit_get(unsigned int *mode, unsigned int *ratio)
@@ -87,28 +93,32 @@ bool vm_map_may_commit(unsigned int flags, uint64_t nr_pages)
     return nr_pages <= stats.total;
 }
 
-// Of a page of the pool. `first`: its first frame.
-static void count_pool(struct vm_usage *u, const struct vm_region *r, const struct page *first)
+// Of pages of the pool, `nr` in small ones.
+static void count_pool(struct vm_usage *u, const struct vm_region *r, const struct vm_mapping *now,
+                       uint64_t nr)
 {
-    uint32_t owners = __atomic_load_n(&first->refs, __ATOMIC_RELAXED);
-    bool shared = owners > 1U + (r->object && first->object == r->object);
-    *(shared ? &u->shared_pool : &u->private_pool) += 1;
+    const uint32_t own = now->order == NAPOT_ORDER ? 1U << NAPOT_ORDER : 1;
+    uint32_t owners = __atomic_load_n(&now->page->refs, __ATOMIC_RELAXED);
+    bool shared = owners > own + (r->object && now->page->object == r->object);
+    *(shared ? &u->shared_pool : &u->private_pool) += nr;
 }
 
-static void count_page(struct vm_usage *u, const struct vm_region *r, const struct vm_mapping *now)
+static void count_pages(struct vm_usage *u, const struct vm_region *r, const struct vm_mapping *now,
+                        uint64_t nr)
 {
-    bool shared = !page_has_one_owner(now->page) && !now->huge, file = now->page->object != NULL;
+    bool shared = !page_has_one_owner(now->page) && !now->huge;
+    bool file = !now->huge && now->page->object != NULL;
     // A page of an object counts the object as an owner.
     if (file)
         shared = __atomic_load_n(&now->page->refs, __ATOMIC_RELAXED) > 2;
     bool dirty = !file || (now->page->flags & PAGE_DIRTY) || (r->flags & VM_SHARED && now->dirty);
-    u->resident++;
+    u->resident += nr;
     *(shared  ? dirty ? &u->shared_dirty : &u->shared_clean
       : dirty ? &u->private_dirty
-              : &u->private_clean) += 1;
-    u->anonymous += !file;
-    u->huge += now->huge;
-    u->referenced += now->accessed;
+              : &u->private_clean) += nr;
+    u->anonymous += file ? 0 : nr;
+    u->huge += now->order == HUGE_ORDER && !(r->flags & VM_HUGETLB) ? nr : 0;
+    u->referenced += now->accessed ? nr : 0;
 }
 
 void vm_region_usage(const struct vm_region *r, struct vm_usage *u)
@@ -120,13 +130,42 @@ void vm_region_usage(const struct vm_region *r, struct vm_usage *u)
     vm_cursor_open(&c, &r->map->space, r->start, r->end);
     while (vm_cursor_find(&c)) {
         vm_cursor_query(&c, &now);
+        const size_t size = PAGE_SIZE << now.order;
+        vaddr_t next = MIN(ALIGN_DOWN(c.pos, size) + size, r->end);
         if (unlikely(r->flags & VM_HUGETLB))
-            count_pool(u, r, now.page - c.pos % PT_SIZE(1) / PAGE_SIZE);
+            count_pool(u, r, &now, (next - c.pos) >> PAGE_SHIFT);
         else if (now.page)
-            count_page(u, r, &now);
+            count_pages(u, r, &now, (next - c.pos) >> PAGE_SHIFT);
+        vm_cursor_seek(&c, next);
+    }
+    vm_cursor_close(&c);
+}
+
+static uint64_t object_pages(const struct vm_region *r)
+{
+    struct vm_mapping now;
+    struct vm_cursor c;
+    uint64_t nr = 0;
+
+    vm_cursor_open(&c, &r->map->space, r->start, r->end);
+    while (vm_cursor_find(&c)) {
+        vm_cursor_query(&c, &now);
+        nr += now.page && now.page->object;
         vm_cursor_seek(&c, c.pos + PAGE_SIZE);
     }
     vm_cursor_close(&c);
+    return nr;
+}
+
+void vm_map_resident_locked(const struct vm_map *m, struct vm_resident *resident)
+{
+    const struct vm_region *r;
+
+    *resident = (struct vm_resident){0, 0};
+    rb_for_each_entry (r, &m->regions, node)
+        if (r->object && !r->object->ops->device_page && !r->object->huge)
+            *(vm_object_is_memory(r->object) ? &resident->shmem : &resident->file) +=
+                object_pages(r);
 }
 
 #define PAGEMAP_EXCLUSIVE BIT(56)

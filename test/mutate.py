@@ -15,7 +15,7 @@ import sys
 
 TREE = "build/mutant"
 TLB, CURSOR, HUGE, WALK = "arch/tlb_test", "space/cursor_test", "mm/random_huge_test", "mm/random_test"
-PAGES, MAP, FAULT = "mm/page_test", "mm/vm_map_test", "mm/vm_fault_test"
+PAGES, MAP, FAULT, LARGE = "mm/page_test", "mm/vm_map_test", "mm/vm_fault_test", "mm/vm_huge_test"
 BUCKET, FUTEX, PI, PI_REQUEUE = "sync/futex_bucket_test", "sync/futex_test", "sync/pi_test", "sync/pi_requeue_test"
 # (file, text that stands there once, what takes its place, test that must notice)
 MUTATIONS = (
@@ -61,7 +61,8 @@ MUTATIONS = (
     ("mm/vm_unmap.c", "if (lost & PTE_RIGHTS)", "if (false)", WALK),
     ("mm/vm_space.c", "        page_hold(pages[i]);\n", "", WALK),
     ("mm/vm_space.c", "if (!pages[i] || entry[i] != 0)", "if (!pages[i])", WALK),
-    ("mm/vm_clone.c", "cursor_note_flush(k->c, start, end);", "(void)0;", WALK),
+    ("mm/vm_clone.c", "if (taken)\n        cursor_note_flush(k->c, start, end);", "(void)taken;", WALK),
+    ("mm/vm_clone.c", "if (seen & PTE_W)\n        cursor_note_flush(k->c, start, end);", "(void)seen;", LARGE),
     ("mm/vm_clone.c", "        cursor_note_flush(c, from, from + count * PAGE_SIZE);", "        (void)0;", WALK),
     ("mm/vm_clone.c", "        cursor_note_flush(k->c, va, va + n * PT_SIZE(1));", "        (void)0;", HUGE),
     ("mm/vm_share.c", "        cursor_note_flush(c, 0, USER_END);\n", "", HUGE),
@@ -69,10 +70,20 @@ MUTATIONS = (
     ("mm/vm_share.c", "table->table_links == 1 && ", "", HUGE),
     ("mm/vm_huge.c", "page_has_one_owner(block)", "true", HUGE),
     ("mm/vm_huge.c", "shared = (pte | PTE_COW) & ~PTE_W;", "shared = pte;", HUGE),
-    ("mm/vm_huge.c", "            page_hold(&block[p]);", "            (void)p;", HUGE),
-    ("mm/vm_huge.c", "(block->order == HUGE_ORDER ? 1 : PT_ENTRIES); p++)", "1; p++)", HUGE),
-    ("mm/vm_huge.c", "mmu_context_flush(&c->space->context, start, start + PT_SIZE(1));", "(void)start;", FAULT),
-    ("mm/vm_region.c", "    if ((r->flags & VM_HUGETLB) && addr", "    if (false && addr", FAULT),
+    ("mm/vm_huge.c", "            page_hold(&block[i]);", "            (void)i;", HUGE),
+    ("mm/vm_huge.c", "bool whole = block->order == order;\n    if (whole)\n        page_hold",
+     "bool whole = true;\n    if (whole)\n        page_hold", HUGE),
+    ("mm/vm_huge.c", "mmu_context_flush(&c->space->context, start, start + size);", "(void)start;", FAULT),
+    ("mm/vm_region.c", "    if (addr % vm_region_page_size(r->flags) != 0)", "    if (false)", FAULT),
+    # Pages of 1 GiB and 64 KiB.
+    ("mm/vm_huge.c", "block_hold(block + ((size_t)i << part), part);", "(void)part;", LARGE),
+    ("mm/vm_huge.c", "huge_drop(block + ((size_t)i << part), part);", "(void)part;", LARGE),
+    ("mm/vm_huge.c", "mmu_context_flush(&c->space->context, start, start + (PAGE_SIZE << NAPOT_ORDER));",
+     "(void)start;", LARGE),
+    ("mm/vm_huge.c", "counts->refs = 1U << NAPOT_ORDER;", "counts->refs = 1;", LARGE),
+    ("mm/vm_huge.c", "atomic_load_acquire(&counts->refs) == 1U << NAPOT_ORDER", "counts->refs > 0", LARGE),
+    ("mm/vm_unmap.c", "(pte_make(-1UL, 0) | PTE_N | PTE_SOFT)", "(pte_make(-1UL, 0) | PTE_SOFT)", LARGE),
+    ("mm/vm_unmap.c", "    if (pte & PTE_V)\n        cursor_note_flush(c, start, end);\n", "    (void)pte;\n", LARGE),
     ("mm/vm_region.c", "if (rb_entry(n, struct vm_region, node)->gap_max == before)", "if (before || true)", MAP),
     ("mm/page.c", "    page_clear(phys_to_virt(page_address(p)));\n    p->refs = 0;", "    p->refs = 0;", PAGES),
     ("mm/vm_unmap.c", "cursor_note_flush(c, va, va + PT_SIZE(1));", "(void)0;", HUGE),

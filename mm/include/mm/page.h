@@ -9,6 +9,12 @@
 
 #define PAGE_ORDER_MAX 10 // 4 MiB
 
+// Blocks that one PTE (or one run of PTEs) maps: 64 KiB with Svnapot, 2 MiB, 1 GiB. The last are
+// above PAGE_ORDER_MAX: they are to be had where all of their memory happens to be free.
+#define NAPOT_ORDER 4
+#define HUGE_ORDER  (PT_SHIFT(1) - PAGE_SHIFT)
+#define GIGA_ORDER  (PT_SHIFT(2) - PAGE_SHIFT)
+
 #define PAGE_ALLOC_ZERO BIT(0) // filled with zeros
 #define PAGE_ALLOC_USER BIT(1) // for user memory: fails while the kernel's reserve is reached
 

@@ -28,7 +28,9 @@
 #define VM_HUGEPAGE    BIT(13) // madvise(2)'s
 #define VM_NOHUGEPAGE  BIT(14)
 #define VM_LOCKONFAULT BIT(15) // VM_LOCKED, but brought in by use alone
-#define VM_HUGETLB     BIT(16) // of the pool's 2 MiB pages alone
+#define VM_HUGETLB     BIT(16) // of a pool's pages alone: 2 MiB, unless one of the next two is set
+#define VM_HUGETLB_64K BIT(17)
+#define VM_HUGETLB_1G  BIT(18)
 #define VM_PROT_MASK   (VM_READ | VM_WRITE | VM_EXEC)
 
 // What a mapped file tells mm and /proc/PID/maps; fs implements it over struct file.
@@ -37,6 +39,9 @@ struct vm_file_ops {
     void (*put)(void *file);
     // Path into buf (NUL-terminated, cut if longer), device and inode number.
     void (*describe)(void *file, char *buf, size_t size, dev_t *dev, ino_t *ino);
+    // Make a hole (madvise(2)'s MADV_REMOVE): 0 or -errno. No lock of mm is held. NULL: the pages
+    // are the object's alone.
+    int (*punch)(void *file, uint64_t offset, uint64_t size);
 };
 
 struct vm_region {
@@ -138,13 +143,26 @@ struct vm_fault_result vm_map_fault(struct vm_map *m, vaddr_t addr, enum vm_acce
 ssize_t vm_map_access(struct vm_map *m, vaddr_t addr, void *buf, size_t size, bool write,
                       bool force);
 
-// The pool of MAP_HUGETLB, in pages of 2 MiB. set: as far as they are to be had.
+static inline unsigned int vm_hugetlb_order(unsigned int flags)
+{
+    return flags & VM_HUGETLB_64K ? NAPOT_ORDER : flags & VM_HUGETLB_1G ? GIGA_ORDER : HUGE_ORDER;
+}
+
+// What a region with these flags is made of, and can be cut at; bytes.
+static inline size_t vm_region_page_size(unsigned int flags)
+{
+    return PAGE_SIZE << (flags & VM_HUGETLB ? vm_hugetlb_order(flags) : 0);
+}
+
+// The pools of MAP_HUGETLB, in their pages, of NAPOT_ORDER (where harts have Svnapot), HUGE_ORDER
+// or GIGA_ORDER. set: as far as they are to be had.
 struct vm_hugetlb_stats {
     uint64_t nr_total, nr_free;
     uint64_t nr_promised; // of the free ones
 };
-void vm_hugetlb_stats(struct vm_hugetlb_stats *stats);
-void vm_hugetlb_set(uint64_t nr_pages);
+bool vm_hugetlb_exists(unsigned int order);
+void vm_hugetlb_stats(unsigned int order, struct vm_hugetlb_stats *stats);
+void vm_hugetlb_set(unsigned int order, uint64_t nr_pages);
 
 // Which anonymous memory may come in pages of 2 MiB: all but what madvise(2) excepts, what madvise
 // asks for, none.
@@ -160,6 +178,13 @@ struct vm_usage {
 };
 void vm_region_usage(const struct vm_region *r, struct vm_usage *u);
 
+// Resident pages that are not anonymous: of files, and of memory that has no other storage (tmpfs,
+// shared). The map is read-locked.
+struct vm_resident {
+    uint64_t file, shmem;
+};
+void vm_map_resident_locked(const struct vm_map *m, struct vm_resident *resident);
+
 // What /proc/PID/pagemap says of each of `nr` pages from `start` on, in [0, USER_END); proc(5).
 void vm_map_pagemap(struct vm_map *m, vaddr_t start, size_t nr, bool with_frames,
                     uint64_t *entries);
@@ -167,6 +192,7 @@ void vm_map_pagemap(struct vm_map *m, vaddr_t start, size_t nr, bool with_frames
 // proc(5), /proc/sys/vm/overcommit_memory and overcommit_ratio.
 enum { VM_OVERCOMMIT_GUESS, VM_OVERCOMMIT_ALWAYS, VM_OVERCOMMIT_NEVER };
 void vm_overcommit_get(unsigned int *mode, unsigned int *ratio);
+unsigned int vm_overcommit_mode(void);
 int vm_overcommit_set_mode(unsigned int mode); // 0 or -EINVAL
 void vm_overcommit_set_ratio(unsigned int percent);
 void vm_overcommit_set_pages(uint64_t pages); // overcommit_kbytes

@@ -41,6 +41,7 @@ struct vm_object {
     uint64_t nr_pages;
     bool huge;                 // all of it is 2 MiB pages of the pool; constant
     uint64_t nr_promised;      // of those, kept for it
+    uint64_t nr_committed;     // pages promised at once; constant. 0: each when it comes to be
     uint64_t size_bytes;       // a fault at or past its last page is SIGBUS
     struct list_node mappings; // regions that map it (vm_region.object_node), for truncate
 };
@@ -48,6 +49,9 @@ struct vm_object {
 void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, uint64_t size_bytes);
 // Anonymous shared memory (MAP_SHARED|MAP_ANONYMOUS, shm): zeroed on first touch. NULL: no memory.
 struct vm_object *vm_object_create_shared(uint64_t size_bytes);
+// Promise (overcommit_memory) all that a fresh object may hold, rather than each page when it
+// comes. 0 or -ENOMEM.
+int vm_object_commit(struct vm_object *o);
 void vm_object_get(struct vm_object *o);
 void vm_object_put(struct vm_object *o);
 

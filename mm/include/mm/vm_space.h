@@ -28,11 +28,12 @@ struct vm_space {
 // What a cursor sees at its position.
 struct vm_mapping {
     bool present;
-    bool cow;          // shared: a write must copy (or take over) first
-    unsigned int prot; // VM_*, what the hardware allows now
-    bool huge;         // part of a 2 MiB page
-    paddr_t pa;
-    struct page *page; // NULL: not counted (device memory, the zero page)
+    bool cow;           // shared: a write must copy (or take over) first
+    unsigned int prot;  // VM_*, what the hardware allows now
+    bool huge;          // part of a larger page than 4 KiB,
+    unsigned int order; // of 2^order pages
+    paddr_t pa;         // of the 4 KiB at the position
+    struct page *page;  // that counts; NULL: not counted (device memory, the zero page)
     bool accessed, dirty;
 };
 
@@ -81,7 +82,8 @@ void vm_cursor_map_absent(struct vm_cursor *c, struct page *const *pages, unsign
 int vm_cursor_map_device(struct vm_cursor *c, paddr_t pa, unsigned int prot, bool cow);
 // Give the space tables of its own wherever [pos, pos + size) needs them, so that what follows
 // can't fail: at the edges for vm_cursor_unmap(), everywhere for vm_cursor_protect() (which leaves
-// whole 2 MiB pages whole), everywhere in 4 KiB pages for vm_cursor_move(). SHARED: for a fault,
+// whole large pages whole), everywhere in 4 KiB pages for vm_cursor_move(). Pages of 64 KiB aren't
+// split: no range ends inside one. SHARED: for a fault,
 // what fork left shared. Doesn't advance. 0 or -ENOMEM (nothing that a program could see has
 // changed).
 enum vm_own { VM_OWN_SHARED, VM_OWN_EDGES, VM_OWN_TABLES, VM_OWN_PAGES };
@@ -104,15 +106,22 @@ int vm_cursor_clone(struct vm_cursor *c, struct vm_cursor *to, size_t size_bytes
 // moved).
 int vm_cursor_move(struct vm_cursor *c, vaddr_t from, vaddr_t to, size_t size_bytes);
 
-// Could a 2 MiB page be mapped around pos: nothing is there, and the cursor holds the table for it?
-bool vm_cursor_fits_huge(struct vm_cursor *c);
-// Map a 2 MiB block around pos; takes over the reference on success. 0 or -ENOMEM.
+// Could a block of 2^order pages be mapped around pos: nothing is there, and the cursor, which for
+// 64 KiB covers all of it, holds the table for it?
+bool vm_cursor_fits_huge(struct vm_cursor *c, unsigned int order);
+// Map a block of 64 KiB (the hart has Svnapot), 2 MiB or 1 GiB around pos, where it fits; takes
+// over the reference on success. 0 or -ENOMEM.
 int vm_cursor_map_huge(struct vm_cursor *c, struct page *block, unsigned int prot, bool cow);
 // As vm_cursor_move(), for a range of 2 MiB pages alone; nothing is to be owned.
 int vm_cursor_move_huge(struct vm_cursor *c, vaddr_t from, vaddr_t to, size_t size_bytes);
-// The 2 MiB page at pos is copy-on-write: take it over if nobody else has it (true), else do
+// The large page at pos is copy-on-write: take it over if nobody else has it (true), else do
 // nothing.
 bool vm_cursor_take_huge(struct vm_cursor *c, unsigned int prot);
+// Small pages in the 2 MiB that are the cursor's range become one page, with zeros where nothing
+// was; one that is there already stays. 0; -EINVAL: nothing is there; -ENOMEM.
+int vm_cursor_collapse(struct vm_cursor *c, unsigned int prot);
+// Map `block`, of the same size, instead of the large page at pos; takes over the reference.
+void vm_cursor_replace_huge(struct vm_cursor *c, struct page *block, unsigned int prot);
 
 // Run `s` on this hart (NULL: kernel only). Interrupts off.
 void vm_space_switch(struct vm_space *s);

@@ -45,7 +45,8 @@ void panic(const char *fmt, ...)
 
 const struct cpu_features *cpu_features(void)
 {
-    static const struct cpu_features features = {.zicboz = true, .zicboz_block = 64};
+    static const struct cpu_features features = {
+        .zicboz = true, .zicboz_block = 64, .svnapot = true};
     return &features;
 }
 
@@ -115,7 +116,7 @@ void host_start(size_t pages)
 {
     host_ram = aligned_alloc(PAGE_SIZE << PAGE_ORDER_MAX, pages * PAGE_SIZE);
     assert_non_null(host_ram);
-    memset(host_ram, 0xa5, pages * PAGE_SIZE);
+    memset(host_ram, 0xa5, MIN(pages, 32768UL) * PAGE_SIZE); // more is only touched when used
     host_memory[0] = (struct host_range){HOST_RAM_BASE, HOST_RAM_BASE + pages * PAGE_SIZE};
     host_nr_memory = 1;
     page_early_init(NULL, 0);

@@ -72,7 +72,7 @@ void mmu_context_flush_icache(struct mmu_context *ctx)
     host_nr_icache_flushes++;
 }
 
-// The leaf, and the 4 KiB PTE that says the same: of a 2 MiB leaf the part at va.
+// The leaf, and the 4 KiB PTE that says the same: of a larger leaf the part at va.
 static pte_t *walk(const struct mmu_context *ctx, vaddr_t va, pte_t *part)
 {
     pte_t *table = phys_to_virt(ctx->root), *entry = NULL;
@@ -80,9 +80,13 @@ static pte_t *walk(const struct mmu_context *ctx, vaddr_t va, pte_t *part)
         entry = &table[pt_index(va, level)];
         if (!(*entry & PTE_V))
             return NULL;
-        if (level < 2 && !pte_is_table(*entry)) {
-            ASSERT(IS_ALIGNED(pte_paddr(*entry), PT_SIZE(level)));
-            *part = *entry + (pt_index(va, 0) << PTE_PPN_SHIFT) * level;
+        if (level == 0 || !pte_is_table(*entry)) {
+            const bool run = *entry & PTE_N;
+            const size_t size = run ? PAGE_SIZE << NAPOT_ORDER : PT_SIZE(level);
+            // Privileged spec 6.1: the page number of a run of 64 KiB ends in 1000.
+            ASSERT(pte_paddr(*entry) % size == (run ? size / 2 : 0) && (!run || level == 0));
+            paddr_t pa = ALIGN_DOWN(pte_paddr(*entry), size) + (va & PAGE_MASK) % size;
+            *part = pte_make(pa, *entry & (pte_make(1UL << PAGE_SHIFT, 0) - 1));
             return entry;
         }
         ASSERT(level > 0);
@@ -137,7 +141,8 @@ void host_check_tlb(void)
 
 static void check_unreachable(const struct page *p)
 {
-    paddr_t start = page_to_phys(p), end = start + (PAGE_SIZE << p->order);
+    paddr_t start = ALIGN_DOWN(page_to_phys(p), PAGE_SIZE << p->order);
+    paddr_t end = start + (PAGE_SIZE << p->order);
     for (unsigned int i = 0; i < tlb_used; i++)
         if (pte_paddr(tlb[i].pte) >= start && pte_paddr(tlb[i].pte) < end)
             fail_msg("page %#lx is freed while the TLB reaches it", (long)start);

@@ -10,6 +10,9 @@
 
 #include "host.h"
 
+#ifndef RAM_PAGES
+#define RAM_PAGES 8192
+#endif
 #define ANON    (MAP_PRIVATE | MAP_ANONYMOUS)
 #define RW      (VM_READ | VM_WRITE)
 #define BASE    0x10000000UL
@@ -30,7 +33,7 @@ static const struct vm_object_ops file_ops = {.release = NULL};
 
 static int group_setup(void **state)
 {
-    host_start(8192);
+    host_start(RAM_PAGES);
     vm_object_init(&device, &device_ops, SIZE(4));
     return 0;
 }

@@ -227,7 +227,7 @@ static void access_from_outside(void **state)
 static uint64_t pool_free(void)
 {
     struct vm_hugetlb_stats now;
-    vm_hugetlb_stats(&now);
+    vm_hugetlb_stats(HUGE_ORDER, &now);
     return now.nr_free;
 }
 
@@ -236,7 +236,7 @@ static void pages_of_the_pool(void **state)
 {
     const size_t huge = PT_SIZE(1);
     int value = 5;
-    vm_hugetlb_set(3);
+    vm_hugetlb_set(HUGE_ORDER, 3);
     assert_int_equal(pool_free(), 3);
     struct vm_mmap_args a = {.size = 2 * huge, .prot = RW, .flags = ANON | MAP_HUGETLB};
     vaddr_t at = (vaddr_t)vm_map_mmap(m, &a);
@@ -272,7 +272,7 @@ static void pages_of_the_pool(void **state)
     assert_int_equal(pool_free(), 2);
     assert_int_equal(host_user_read(m, at + huge, &value, 4), 0);
     assert_int_equal(value, 0);
-    vm_hugetlb_set(0); // what is in use goes when it comes back
+    vm_hugetlb_set(HUGE_ORDER, 0); // what is in use goes when it comes back
     assert_int_equal(pool_free(), 0);
     assert_int_equal(vm_map_munmap(m, at, 2 * huge), 0);
     assert_int_equal(pool_free(), 0);

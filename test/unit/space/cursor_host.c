@@ -104,8 +104,9 @@ void page_put(struct page *p)
     page_drop(p);
 }
 
-void page_dissolve(struct page *block)
+void page_dissolve(struct page *block, unsigned int order)
 {
+    ASSERT(order == 0);
     uint32_t refs = __atomic_load_n(&block->refs, __ATOMIC_RELAXED);
     for (unsigned int i = 1; i < 1U << block->order; i++) {
         memset(&block[i], 0, sizeof(*block));
@@ -146,4 +147,14 @@ void mmu_context_flush(struct mmu_context *ctx, vaddr_t start, vaddr_t end)
 void mmu_context_flush_icache(struct mmu_context *ctx)
 {
     (void)ctx;
+}
+
+void page_clear(void *linear)
+{
+    memset(linear, 0, PAGE_SIZE);
+}
+
+void page_copy(void *linear_dst, const void *linear_src)
+{
+    memcpy(linear_dst, linear_src, PAGE_SIZE);
 }

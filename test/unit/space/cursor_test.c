@@ -64,7 +64,7 @@ static struct page *new_page(unsigned int i)
 
 static void check_content(const struct vm_mapping *now, unsigned int i)
 {
-    ASSERT(now->page && *(const uint64_t *)page_to_virt(now->page) == i);
+    ASSERT(now->page && *(const uint64_t *)phys_to_virt(now->pa) == i);
 }
 
 // The cursor is at page i of the shared space, which is this thread's.
@@ -73,7 +73,7 @@ static bool check_own(struct vm_cursor *c, unsigned int i, struct vm_mapping *no
     vm_cursor_query(c, now);
     ASSERT(now->present == (shadow[i] != NULL));
     if (now->present) {
-        ASSERT(now->page == shadow[i]);
+        ASSERT(now->pa == page_address(shadow[i]));
         check_content(now, i);
     }
     return now->present;
@@ -90,6 +90,7 @@ static void write_at(unsigned int i)
         bool present = check_own(&c, i, &now);
         bool done = present && (!now.cow || (now.huge && vm_cursor_take_huge(&c, RW)));
         if (!done && (!present || !now.huge || vm_cursor_own(&c, PAGE_SIZE, VM_OWN_PAGES) == 0)) {
+            vm_cursor_query(&c, &now);
             bool mine = present && page_has_one_owner(now.page);
             struct page *p = mine ? now.page : new_page(i);
             if (mine)
@@ -157,10 +158,10 @@ static void map_huge(struct worker *w)
     struct vm_cursor c;
 
     vm_cursor_open(&c, &space, AT(at), AT(at + 1));
-    struct page *block = vm_cursor_fits_huge(&c) ? page_alloc(HUGE_ORDER, 0) : NULL;
+    struct page *block = vm_cursor_fits_huge(&c, HUGE_ORDER) ? page_alloc(HUGE_ORDER, 0) : NULL;
     for (unsigned int i = 0; block && i < PT_ENTRIES; i++)
         *(uint64_t *)page_to_virt(block + i) = first + i;
-    if (block && vm_cursor_map_huge(&c, block, RW) == 0)
+    if (block && vm_cursor_map_huge(&c, block, RW, false) == 0)
         for (unsigned int i = 0; i < PT_ENTRIES; i++)
             shadow[first + i] = block + i;
     else if (block)

@@ -33,6 +33,8 @@ typedef uint64_t pte_t;
 #define PTE_COW  BIT(8) // software: shared, copy on write
 #define PTE_SOFT BIT(9) // software: free for mm
 
+#define PTE_N BIT(63) // Svnapot: one of a run of PTEs that map one block
+
 #define PTE_PPN_SHIFT   10
 #define PTE_LEAF        (PTE_R | PTE_W | PTE_X)
 #define PT_ENTRIES      512
