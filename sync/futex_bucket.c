@@ -89,10 +89,10 @@ struct futex_waiter *futex_ring_find(const struct futex_bucket *b, const struct 
     return NULL;
 }
 
-// Behind those of the same priority. Where nobody at the end is of lower priority, as usual, that
-// is the end.
-static void futex_ring_join(struct futex_bucket *b, struct futex_waiter *leader,
-                            struct futex_waiter *w)
+// Put one waiter behind those of the same priority. Where nobody at the end is of lower priority,
+// as usual, that is the end. Who leads now.
+static struct futex_waiter *futex_ring_insert(struct futex_bucket *b, struct futex_waiter *leader,
+                                              struct futex_waiter *w)
 {
     struct futex_waiter *pos = leader;
     if (unlikely(futex_ring_last(leader)->priority < w->priority)) {
@@ -102,47 +102,77 @@ static void futex_ring_join(struct futex_bucket *b, struct futex_waiter *leader,
             leader->leads = false;
             w->leads = true;
             rb_replace(&b->keys, &leader->node, &w->node);
+            leader = w;
         }
     }
     list_insert_before(&pos->peers, &w->peers);
+    return leader;
 }
 
-void futex_ring_add(struct futex_bucket *b, struct futex_waiter *w)
+// `w` leads a ring that isn't in the tree: all of it joins the one that is.
+static void futex_ring_join(struct futex_bucket *b, struct futex_waiter *leader,
+                            struct futex_waiter *w)
+{
+    if (likely(futex_ring_last(leader)->priority >= w->priority)) {
+        list_exchange_ends(&leader->peers, &w->peers);
+        return;
+    }
+    for (bool more = true; more;) {
+        struct futex_waiter *next = futex_ring_next(w);
+        more = next != w;
+        list_remove(&w->peers);
+        leader = futex_ring_insert(b, leader, w);
+        w = next;
+    }
+}
+
+void futex_ring_add_all(struct futex_bucket *b, struct futex_waiter *first)
 {
     spin_assert_held(&b->lock);
     struct rb_node **link = &b->keys.node, *parent = NULL;
-    w->leads = false;
+    first->leads = false;
     while (*link) {
         parent = *link;
         struct futex_waiter *leader = rb_entry(parent, struct futex_waiter, node);
-        int order = futex_key_compare(&w->key, &leader->key);
+        int order = futex_key_compare(&first->key, &leader->key);
         if (order == 0) {
-            futex_ring_join(b, leader, w);
+            futex_ring_join(b, leader, first);
             return;
         }
         link = order < 0 ? &parent->left : &parent->right;
     }
     if (unlikely(parent))
         b->collisions++;
+    first->leads = true;
+    rb_insert(&b->keys, parent, link, &first->node, NULL);
+}
+
+void futex_ring_add(struct futex_bucket *b, struct futex_waiter *w)
+{
     list_init(&w->peers);
-    w->leads = true;
-    rb_insert(&b->keys, parent, link, &w->node, NULL);
+    futex_ring_add_all(b, w);
+}
+
+void futex_ring_cut(struct futex_bucket *b, struct futex_waiter *leader, struct futex_waiter *rest)
+{
+    spin_assert_held(&b->lock);
+    leader->leads = false;
+    if (!rest) {
+        rb_erase(&b->keys, &leader->node, NULL);
+        return;
+    }
+    rest->leads = true;
+    rb_replace(&b->keys, &leader->node, &rest->node);
+    list_exchange_ends(&leader->peers, &rest->peers);
 }
 
 void futex_ring_remove(struct futex_bucket *b, struct futex_waiter *w)
 {
     spin_assert_held(&b->lock);
-    if (w->leads) {
-        w->leads = false;
-        if (list_is_linked(&w->peers)) {
-            struct futex_waiter *next = futex_ring_next(w);
-            next->leads = true;
-            rb_replace(&b->keys, &w->node, &next->node);
-        } else {
-            rb_erase(&b->keys, &w->node, NULL);
-        }
-    }
-    list_remove(&w->peers);
+    if (w->leads)
+        futex_ring_cut(b, w, futex_ring_second(w));
+    else
+        list_remove(&w->peers);
 }
 
 void futex_take(struct futex_bucket *b, struct futex_waiter *w, struct list_node *wake)
@@ -169,6 +199,11 @@ void futex_wake_taken(struct list_node *wake)
 
 void futex_rekey(struct futex_waiter *w, const struct futex_key *key)
 {
+    if (likely(w->key.owner == key->owner)) {
+        w->key.index = key->index;
+        w->key.offset = key->offset;
+        return;
+    }
     key->ops->get(key->owner);
     futex_key_put(&w->key); // not the last one: the caller has the old owner, too
     w->key = *key;

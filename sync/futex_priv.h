@@ -55,6 +55,15 @@ static inline void futex_count_out(struct futex_bucket *b)
     atomic_store(&b->nr, b->nr - 1);
 }
 
+// nr of them go from one to the other, under both locks.
+static inline void futex_count_move(struct futex_bucket *from, struct futex_bucket *to,
+                                    unsigned int nr)
+{
+    atomic_store(&from->nr, from->nr - nr);
+    atomic_store(&to->nr, to->nr + nr);
+    atomic_fence(); // partner: the fence in futex_is_idle()
+}
+
 // Nobody waits for a word or a lock of this bucket, as far as the caller owes him a wake.
 static inline bool futex_is_idle(const struct futex_bucket *b)
 {
@@ -66,9 +75,19 @@ static inline bool futex_is_idle(const struct futex_bucket *b)
 struct futex_waiter *futex_ring_find(const struct futex_bucket *b, const struct futex_key *key);
 void futex_ring_add(struct futex_bucket *b, struct futex_waiter *w);
 void futex_ring_remove(struct futex_bucket *b, struct futex_waiter *w);
+// Take `leader` and all before `rest` out: a ring outside the tree. `rest` leads those who stay;
+// NULL: nobody stays.
+void futex_ring_cut(struct futex_bucket *b, struct futex_waiter *leader, struct futex_waiter *rest);
+// Add such a ring, which begins with `first`; all of it has one key.
+void futex_ring_add_all(struct futex_bucket *b, struct futex_waiter *first);
 static inline struct futex_waiter *futex_ring_next(const struct futex_waiter *w)
 {
     return list_first_entry(&w->peers, struct futex_waiter, peers);
+}
+// NULL: he is alone.
+static inline struct futex_waiter *futex_ring_second(const struct futex_waiter *leader)
+{
+    return list_is_linked(&leader->peers) ? futex_ring_next(leader) : NULL;
 }
 static inline struct futex_waiter *futex_ring_last(const struct futex_waiter *leader)
 {

@@ -6,42 +6,64 @@
 
 #include <errno.h>
 
-static void futex_move(struct futex_bucket *from, struct futex_bucket *to, struct futex_waiter *w,
-                       const struct futex_key *key)
+// Move the first of the ring that `leader` leads, up to nr of them. Each gets the new key, but they
+// leave and join as one ring. How many; -EINVAL: one waits to be moved to a lock.
+static int futex_move(struct futex_bucket *from, struct futex_bucket *to,
+                      struct futex_waiter *leader, const struct futex_key *key, int nr)
 {
-    futex_ring_remove(from, w);
-    futex_count_out(from);
-    futex_rekey(w, key);
-    futex_count_in(to);
-    futex_ring_add(to, w);
-    to->requeues++;
-    atomic_store(&w->bucket, to);
+    struct futex_waiter *w = leader;
+    int moved = 0;
+    while (moved < nr && w && !w->pi_key) {
+        futex_rekey(w, key);
+        atomic_store(&w->bucket, to);
+        moved++;
+        w = futex_ring_next(w);
+        if (w == leader)
+            w = NULL;
+    }
+    if (likely(moved > 0)) {
+        futex_count_move(from, to, (unsigned int)moved);
+        futex_ring_cut(from, leader, w);
+        futex_ring_add_all(to, leader);
+        to->requeues += (unsigned int)moved;
+    }
+    return unlikely(moved < nr && w) ? -EINVAL : moved;
 }
 
-// Wake nr_wake of the ring and move nr_requeue. How many in all; -EINVAL: one waits to be moved to
-// a lock.
+// The same to where they are already.
+static int futex_count(const struct futex_waiter *leader, int nr)
+{
+    const struct futex_waiter *w = leader;
+    int counted = 0;
+    do {
+        if (unlikely(w->pi_key))
+            return -EINVAL;
+        counted++;
+        w = futex_ring_next(w);
+    } while (counted < nr && w != leader);
+    return counted;
+}
+
+// Wake nr_wake of the ring and move nr_requeue. How many in all, or -EINVAL.
 static int futex_requeue_ring(struct futex_bucket *from, struct futex_bucket *to,
                               const struct futex_key *from_key, const struct futex_key *to_key,
                               int nr_wake, int nr_requeue, struct list_node *wake)
 {
     struct futex_waiter *w = futex_ring_find(from, from_key), *next;
-    bool same = futex_key_equal(from_key, to_key);
     int done = 0;
-    if (!w)
-        return 0;
-    const struct futex_waiter *last = futex_ring_last(w);
-    for (bool more = true; more && done - nr_wake < nr_requeue; w = next) {
-        next = futex_ring_next(w);
-        more = w != last;
+    for (; w && done < nr_wake; w = next) {
+        next = futex_ring_second(w);
         if (unlikely(w->pi_key))
             return -EINVAL;
-        if (done < nr_wake)
-            futex_take(from, w, wake);
-        else if (!same)
-            futex_move(from, to, w, to_key);
+        futex_take(from, w, wake);
         done++;
     }
-    return done;
+    if (!w || nr_requeue == 0)
+        return done;
+    int moved = unlikely(futex_key_equal(from_key, to_key))
+                    ? futex_count(w, nr_requeue)
+                    : futex_move(from, to, w, to_key, nr_requeue);
+    return moved < 0 ? moved : done + moved;
 }
 
 int futex_requeue(const struct futex_key *from, const struct futex_key *to, int nr_wake,

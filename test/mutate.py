@@ -107,7 +107,7 @@ MUTATIONS = (
     ("sync/futex.c", "value >= arg", "value > arg", FUTEX),
     ("sync/futex_requeue.c", "done < nr_wake", "done <= nr_wake", FUTEX),
     ("sync/futex_requeue.c", "atomic_store(&w->bucket, to)", "(void)to", FUTEX),
-    ("sync/futex_requeue.c", "to->requeues++;", "", FUTEX),
+    ("sync/futex_requeue.c", "to->requeues += (unsigned int)moved;", "", FUTEX),
     ("sync/futex_wait.c", "b->gave_up++;", "", FUTEX),
     # Locks with priority inheritance.
     ("sync/pi.c", "if (boost == pi->boost)\n        return;", "if (boost <= pi->boost)\n        return;", PI),

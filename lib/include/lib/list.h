@@ -55,6 +55,18 @@ static inline void list_remove(struct list_node *n)
     list_init(n);
 }
 
+// Two rings without a head, of `a` and of `b`: the second goes to the end of the first (before
+// `a`). If they are one ring, it is cut in two: from `a` on, and from `b` on.
+static inline void list_exchange_ends(struct list_node *a, struct list_node *b)
+{
+    struct list_node *last = a->prev;
+
+    a->prev = b->prev;
+    b->prev->next = a;
+    b->prev = last;
+    last->next = b;
+}
+
 // Move all of `from` to the end of `to`; `from` is empty afterwards.
 static inline void list_splice_tail(struct list_node *to, struct list_node *from)
 {

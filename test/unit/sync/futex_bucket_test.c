@@ -32,6 +32,24 @@ static void take(unsigned int i)
     futex_ring_remove(&bucket, &waiters[i]);
 }
 
+// The first `nr` of one ring go to another, as a requeue has it: later than all that are there.
+static void move(unsigned int from, unsigned int to, unsigned int nr)
+{
+    struct futex_key k = key_of(&words[from]), other = key_of(&words[to]);
+    struct futex_waiter *first = futex_ring_find(&bucket, &k), *w = first;
+    if (!first || from == to)
+        return;
+    for (unsigned int i = 0; i < nr && w; i++) {
+        futex_rekey(w, &other);
+        arrival[w - waiters] = clock_now++;
+        w = futex_ring_next(w);
+        if (w == first)
+            w = NULL;
+    }
+    futex_ring_cut(&bucket, first, w);
+    futex_ring_add_all(&bucket, first);
+}
+
 static unsigned int index_of(const struct futex_waiter *w)
 {
     return (unsigned int)(w - waiters);
@@ -75,6 +93,9 @@ static void *random_order(void *arg)
             take(i);
         else
             add(i, (unsigned int)rand() % NR_KEYS, rand() % 3 ? 0 : rand() % 4);
+        if (round % 20 == 0)
+            move((unsigned int)rand() % NR_KEYS, (unsigned int)rand() % NR_KEYS,
+                 1 + (unsigned int)rand() % 100);
         if (round % 50 == 0)
             check_rings(NR);
     }

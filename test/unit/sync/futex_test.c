@@ -64,8 +64,10 @@ static void errors_are_linux_s(void **state)
 }
 
 // Thread 0 wakes one and requeues the rest, then finds them all at the other word, bitsets
-// honoured. The keys are shared ones: each queued waiter holds the owner.
+// honoured. The keys are shared ones: each queued waiter holds the owner, also when the other word
+// has another.
 static uint32_t waiting;
+static bool other_owner;
 static uint64_t nr_moved;
 
 static void *requeue_rounds(void *arg)
@@ -73,6 +75,8 @@ static void *requeue_rounds(void *arg)
     uintptr_t id = (uintptr_t)arg;
     struct futex_key a = key_of(&words[0]), b = key_of(&words[1]);
     a.held = b.held = true; // by futex_host.h, for all
+    if (other_owner)
+        b.owner = &words[7];
     if (id != 0) {
         atomic_add_fetch(&waiting, 1);
         assert_int_equal(futex_wait(&a, (vaddr_t)&words[0], 0, 1U << id, never), 0);
@@ -106,6 +110,7 @@ static void requeue_moves_waiters(void **state)
     nr_moved = 0;
     for (int i = 0; i < 50; i++) {
         waiting = 0;
+        other_owner = i % 2;
         host_run_threads(THREADS, requeue_rounds);
         assert_int_equal(waiting, 0);
         assert_int_equal(key_refs, 0);
