@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Copies inside the kernel: sendfile(2), copy_file_range(2), through a buffer; splice(2), tee(2),
-// through the pages of pipes (fs/pipe.h).
+// Copies inside the kernel: sendfile(2), copy_file_range(2), from the pages of a file that has
+// them, else through a buffer; splice(2), tee(2), through the pages of pipes (fs/pipe.h).
 //
 // The source is read at a position of its own, which moves by what the destination took.
 #include <arch/uaccess.h>
@@ -8,65 +8,102 @@
 #include <fs/pipe.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
+#include <lib/atomic.h>
 #include <mm/slab.h>
+#include <mm/vm_object.h>
 
 #include "sys_path_priv.h"
 #include "syscalls_priv.h"
 
-#define BUFFER_SIZE (16 * PAGE_SIZE)
-#define COPY_MAX    ((size_t)INT_MAX & PAGE_MASK)
+#define BUFFER_PAGES 16
+#define COPY_MAX     ((size_t)INT_MAX & PAGE_MASK)
 
 struct copy {
     struct file *in, *out;
     uint64_t in_offset, out_offset;
     uint64_t *in_at, *out_at; // these, or NULL: a pipe or the like
     size_t left;
-    size_t chunk;
-    char *buffer;
     bool nonblock; // splice
+    // Of copy_files(): what is to be written next, in a buffer or in pages of the source.
+    char *buffer;
+    size_t buffer_size;
+    struct page *pages[BUFFER_PAGES];
+    struct uio_segment segments[BUFFER_PAGES];
+    unsigned int nr_pages;
 };
 
-static ssize_t transfer(struct file *f, void *buffer, size_t size, uint64_t *at, bool write)
+static int copy_get_buffer(struct copy *c)
 {
-    struct uio_segment segment;
-    struct uio uio;
-    uio_init_kernel(&uio, &segment, buffer, size);
-    return write ? file_write(f, &uio, at) : file_read(f, &uio, at);
-}
-
-// Write all of n bytes if possible. Bytes written, or -errno if none.
-static ssize_t write_out(struct copy *c, size_t n)
-{
-    size_t done = 0;
-    while (done < n) {
-        ssize_t part = transfer(c->out, c->buffer + done, n - done, c->out_at, true);
-        if (part <= 0)
-            return done ? (ssize_t)done : part;
-        done += (size_t)part;
+    c->buffer_size = MIN(ALIGN_UP(c->left, PAGE_SIZE), BUFFER_PAGES * PAGE_SIZE);
+    c->buffer = kmalloc(c->buffer_size);
+    if (!c->buffer) {
+        c->buffer_size = PAGE_SIZE;
+        c->buffer = kmalloc(c->buffer_size);
     }
-    return (ssize_t)done;
+    return c->buffer ? 0 : -ENOMEM;
 }
 
-// Bytes copied, or -errno if none.
+static ssize_t copy_from_buffer(struct copy *c, struct uio *uio)
+{
+    int err = c->buffer ? 0 : copy_get_buffer(c);
+    if (err != 0)
+        return err;
+    uint64_t at = c->in_at ? *c->in_at : 0;
+    uio_init_kernel(uio, c->segments, c->buffer, MIN(c->left, c->buffer_size));
+    ssize_t n = file_read(c->in, uio, c->in_at ? &at : NULL);
+    if (n > 0)
+        uio_init_kernel(uio, c->segments, c->buffer, (size_t)n);
+    return n;
+}
+
+// What comes next, if it is there, straight from the pages of a file that has them. Bytes, maybe 0.
+static size_t copy_from_pages(struct copy *c, struct uio *uio)
+{
+    struct vm_object *o = c->in->inode->object;
+    uint64_t at = c->in_offset, size = o ? atomic_load(&o->size_bytes) : 0;
+    if (at >= size || c->in->inode == c->out->inode) // within a file they may overlap
+        return 0;
+    size_t in_page = at % PAGE_SIZE, left = MIN(c->left, size - at), done = 0;
+    unsigned int max = (unsigned int)MIN(DIV_ROUND_UP(in_page + left, PAGE_SIZE), BUFFER_PAGES);
+    c->nr_pages = vm_object_pages(o, at >> PAGE_SHIFT, max, c->pages);
+    for (unsigned int i = 0; i < c->nr_pages; i++, in_page = 0) {
+        size_t part = MIN(PAGE_SIZE - in_page, left - done);
+        c->segments[i].base = (vaddr_t)page_to_virt(c->pages[i]) + in_page;
+        c->segments[i].size = part;
+        done += part;
+    }
+    uio_init_kernel_segments(uio, c->segments, c->nr_pages);
+    return done;
+}
+
+static void copy_put_pages(struct copy *c)
+{
+    while (c->nr_pages > 0)
+        page_put(c->pages[--c->nr_pages]);
+}
+
+// Bytes copied, or -errno if none. Less than was asked for was written: that is all.
 static ssize_t copy_run(struct copy *c)
 {
     size_t total = 0;
     ssize_t n = 0;
+    struct uio uio;
     while (c->left > 0) {
-        uint64_t at = c->in_at ? *c->in_at : 0;
-        size_t want = MIN(c->left, c->chunk);
-        n = transfer(c->in, c->buffer, want, c->in_at ? &at : NULL, false);
+        n = (ssize_t)copy_from_pages(c, &uio);
+        if (n == 0)
+            n = copy_from_buffer(c, &uio);
         if (n <= 0)
             break;
-        size_t taken = (size_t)n;
-        n = write_out(c, taken);
+        ssize_t taken = n;
+        n = file_write(c->out, &uio, c->out_at);
+        copy_put_pages(c);
         if (n <= 0)
             break;
         if (c->in_at)
             *c->in_at += (uint64_t)n;
         total += (size_t)n;
         c->left -= (size_t)n;
-        if ((size_t)n < taken || signal_is_pending(thread_self()))
+        if (n < taken || signal_is_pending(thread_self()))
             break;
         sched_relax();
     }
@@ -82,17 +119,11 @@ static ssize_t copy_files(struct copy *c)
     int err = sys_file_limit(c->out, c->out_at, &c->left);
     if (err != 0)
         return err;
-    c->chunk = MIN(ALIGN_UP(c->left, PAGE_SIZE), BUFFER_SIZE);
-    c->buffer = kmalloc(c->chunk);
-    if (!c->buffer) {
-        c->chunk = PAGE_SIZE;
-        c->buffer = kmalloc(c->chunk);
-    }
-    if (!c->buffer)
-        return -ENOMEM;
     c->left = MIN(c->left, COPY_MAX);
     ssize_t n = copy_run(c);
     kfree(c->buffer);
+    if (n > 0 && c->in->inode->object && !(c->in->flags & O_NOATIME))
+        inode_accessed(&c->in->path);
     return n;
 }
 

@@ -12,6 +12,12 @@ void uio_init_user(struct uio *u, const struct uio_segment *segments, unsigned i
     *u = (struct uio){.segments = segments, .nr_segments = nr, .left = left};
 }
 
+void uio_init_kernel_segments(struct uio *u, const struct uio_segment *segments, unsigned int nr)
+{
+    uio_init_user(u, segments, nr);
+    u->kernel = true;
+}
+
 void uio_init_kernel(struct uio *u, struct uio_segment *segment, void *buffer, size_t size)
 {
     *segment = (struct uio_segment){.base = (vaddr_t)buffer, .size = size};

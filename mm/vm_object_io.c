@@ -11,6 +11,18 @@
 #include "radix_priv.h"
 #include "vm_object_priv.h"
 
+unsigned int vm_object_pages(struct vm_object *o, uint64_t index, unsigned int max,
+                             struct page **pages)
+{
+    unsigned int nr = 0;
+    mutex_lock(&o->lock);
+    radix_get_some(o, index, max, pages);
+    for (; nr < max && pages[nr]; nr++)
+        page_get(pages[nr]);
+    mutex_unlock(&o->lock);
+    return nr;
+}
+
 // Copy out of one page, or zeros where memory-only objects have a hole. Bytes done or -errno.
 static ssize_t object_read_part(struct vm_object *o, uint64_t offset, size_t part, struct uio *uio)
 {

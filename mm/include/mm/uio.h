@@ -23,6 +23,7 @@ struct uio {
 void uio_init_user(struct uio *u, const struct uio_segment *segments, unsigned int nr);
 // One kernel buffer; *segment must live as long as the uio.
 void uio_init_kernel(struct uio *u, struct uio_segment *segment, void *buffer, size_t size);
+void uio_init_kernel_segments(struct uio *u, const struct uio_segment *segments, unsigned int nr);
 
 // Copy from `src` into the uio (a read), or from the uio to `dst` (a write), at most n bytes.
 // Bytes copied: fewer than MIN(n, left) means a fault there. User segments: may sleep, no spinlock.

@@ -63,6 +63,10 @@ int vm_object_promise(struct vm_object *o, uint64_t end_bytes);
 // The page at `index` with a reference for the caller. With create, allocated (and filled) when
 // absent. 0; -ENOENT absent; -ENOMEM; -EIO. May sleep.
 int vm_object_page(struct vm_object *o, uint64_t index, bool create, struct page **page);
+// The pages from `index` on, up to `max` and until one is absent, each with a reference for the
+// caller. How many.
+unsigned int vm_object_pages(struct vm_object *o, uint64_t index, unsigned int max,
+                             struct page **pages);
 // Change the size. Shrinking drops pages, clears the tail of the last one and takes the pages out
 // of every map of the object before it returns (truncate(2)). May sleep.
 void vm_object_resize(struct vm_object *o, uint64_t size_bytes);
