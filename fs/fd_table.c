@@ -261,14 +261,6 @@ struct file *fd_get(struct fd_table *t, int fd)
     return f;
 }
 
-struct fd_ref fd_borrow(struct fd_table *t, int fd)
-{
-    if (likely(fd_table_is_private(t)))
-        return (struct fd_ref){(unsigned int)fd < t->size ? t->files[fd] : NULL, false};
-    struct file *f = fd_get(t, fd);
-    return (struct fd_ref){f, f != NULL};
-}
-
 int fd_close(struct fd_table *t, int fd)
 {
     spin_lock(&t->lock);

@@ -114,8 +114,8 @@ void pipe_consume(struct pipe *p, uint32_t n)
 {
     struct pipe_slot *slot = pipe_slot(p, p->tail);
 
-    slot->offset += n;
-    slot->length -= n;
+    slot->offset = (uint16_t)(slot->offset + n);
+    slot->length = (uint16_t)(slot->length - n);
     if (slot->length == 0) {
         pipe_put_page(p, slot->page);
         p->tail++;
@@ -195,11 +195,11 @@ static ssize_t pipe_merge(struct pipe *p, struct uio *uio)
     if (n == 0 || pipe_is_empty(p))
         return 0;
     struct pipe_slot *slot = pipe_slot(p, p->head - 1);
-    uint32_t end = slot->offset + slot->length;
+    uint32_t end = (uint32_t)slot->offset + slot->length;
     if (slot->packet || n > PAGE_SIZE - end || !page_has_one_owner(slot->page))
         return 0;
     size_t copied = uio_copy_in(uio, (char *)page_to_virt(slot->page) + end, n);
-    slot->length += (uint32_t)copied;
+    slot->length = (uint16_t)(slot->length + copied);
     return copied != 0 ? (ssize_t)copied : -EFAULT;
 }
 
@@ -214,7 +214,7 @@ static ssize_t pipe_fill_slot(struct pipe *p, struct uio *uio, bool packet)
         pipe_put_page(p, page);
         return -EFAULT;
     }
-    pipe_push(p, &(struct pipe_slot){.page = page, .length = (uint32_t)n, .packet = packet});
+    pipe_push(p, &(struct pipe_slot){.page = page, .length = (uint16_t)n, .packet = packet});
     return (ssize_t)n;
 }
 
@@ -297,21 +297,10 @@ long pipe_ioctl(struct file *file, unsigned int request, unsigned long arg)
     return user_copy_out(arg, &bytes, sizeof(bytes));
 }
 
-unsigned int pipe_poll(struct file *file, struct poll_table *table)
+static unsigned int pipe_events(const struct file *file, const struct pipe *p)
 {
-    struct pipe *p = file->private;
     unsigned int events = 0;
 
-    if (pipe_file_reads(file))
-        poll_add(table, &p->readers);
-    if (pipe_file_writes(file))
-        poll_add(table, &p->writers);
-    // Who may sleep after this takes the lock, so that he sees what is there or is seen on the
-    // queue. Who just looks gets what was true a moment ago, with or without it.
-    if (table != NULL) {
-        mutex_lock(&p->lock);
-        p->polled = true;
-    }
     if (pipe_file_reads(file)) {
         if (!pipe_is_empty(p))
             events |= POLLIN | POLLRDNORM;
@@ -326,9 +315,29 @@ unsigned int pipe_poll(struct file *file, struct poll_table *table)
         if (p->nr_readers == 0)
             events |= POLLERR;
     }
-    if (table != NULL)
-        mutex_unlock(&p->lock);
     return events;
+}
+
+// Who may sleep after this takes the lock, so that he sees what is there or is seen on the queue.
+static unsigned int pipe_poll_wait(struct file *file, struct pipe *p, struct poll_table *table)
+{
+    if (pipe_file_reads(file))
+        poll_add(table, &p->readers);
+    if (pipe_file_writes(file))
+        poll_add(table, &p->writers);
+    mutex_lock(&p->lock);
+    p->polled = true;
+    unsigned int events = pipe_events(file, p);
+    mutex_unlock(&p->lock);
+    return events;
+}
+
+// Who just looks gets what was true a moment ago, with or without the lock.
+unsigned int pipe_poll(struct file *file, struct poll_table *table)
+{
+    struct pipe *p = file->private;
+
+    return likely(table == NULL) ? pipe_events(file, p) : pipe_poll_wait(file, p, table);
 }
 
 void pipe_leave(struct pipe *p, struct file *file)

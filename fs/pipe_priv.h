@@ -16,8 +16,8 @@
 // then nothing is added to it.
 struct pipe_slot {
     struct page *page;
-    uint32_t offset, length;
-    bool packet; // O_DIRECT: one write, one read
+    uint16_t offset, length; // up to PAGE_SIZE
+    bool packet;             // O_DIRECT: one write, one read
 };
 
 struct pipe {

@@ -41,8 +41,8 @@ static ssize_t splice_slot_out(struct pipe *p, struct file *out, uint64_t *at, s
     mutex_lock(&p->lock);
     p->nr_reserved--;
     if (n > 0) {
-        slot.offset += (uint32_t)n;
-        slot.length -= (uint32_t)n;
+        slot.offset = (uint16_t)(slot.offset + n);
+        slot.length = (uint16_t)(slot.length - n);
     }
     if (slot.length > 0)
         *pipe_slot(p, --p->tail) = slot;
@@ -87,7 +87,7 @@ static ssize_t splice_slot_in(struct pipe *p, struct file *in, uint64_t *at, siz
     mutex_lock(&p->lock);
     p->nr_reserved--;
     if (n > 0) {
-        slot.length = (uint32_t)n;
+        slot.length = (uint16_t)n;
         pipe_push(p, &slot);
     } else {
         pipe_put_page(p, slot.page);
@@ -181,7 +181,7 @@ static size_t pipe_move_slots(struct pipe *in, struct pipe *out, size_t size, bo
 
     for (uint32_t i = in->tail; done < size && i != in->head && !pipe_is_full(out); i++) {
         struct pipe_slot slot = *pipe_slot(in, i);
-        slot.length = (uint32_t)MIN(slot.length, size - done);
+        slot.length = (uint16_t)MIN(slot.length, size - done);
         page_get(slot.page);
         pipe_push(out, &slot);
         done += slot.length;

@@ -47,7 +47,14 @@ struct fd_ref {
     struct file *file;
     bool counted;
 };
-struct fd_ref fd_borrow(struct fd_table *t, int fd);
+static inline struct fd_ref fd_borrow(struct fd_table *t, int fd)
+{
+    if (unlikely(!fd_table_is_private(t))) {
+        struct file *f = fd_get(t, fd);
+        return (struct fd_ref){f, f != NULL};
+    }
+    return (struct fd_ref){likely((unsigned int)fd < t->size) ? t->files[fd] : NULL, false};
+}
 static inline void fd_return(struct fd_ref r)
 {
     if (r.counted)

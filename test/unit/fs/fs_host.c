@@ -330,9 +330,3 @@ __attribute__((weak)) struct file *fd_get(struct fd_table *t, int fd)
 {
     return NULL;
 }
-
-struct fd_ref fd_borrow(struct fd_table *t, int fd)
-{
-    struct file *f = fd_get(t, fd);
-    return (struct fd_ref){f, f != NULL};
-}
