@@ -25,12 +25,16 @@ struct extension_header {
     uint32_t magic, size; // size with the header; the end record has 0
 };
 
+struct float_tail {
+    uint32_t reserved; // must be zero
+    struct extension_header header;
+};
+
 struct float_area {
     uint64_t f[32];
     uint32_t fcsr;
     uint32_t unused[64]; // of a Q register file
-    uint32_t reserved;   // must be zero
-    struct extension_header header;
+    struct float_tail tail;
 };
 
 struct signal_context {
@@ -38,11 +42,15 @@ struct signal_context {
     struct float_area fp __attribute__((aligned(16)));
 };
 
-struct signal_ucontext {
+struct signal_ucontext_head {
     unsigned long flags;
     vaddr_t link;
     stack_t stack;
     sigmask_t mask;
+};
+
+struct signal_ucontext {
+    struct signal_ucontext_head head;
     uint8_t unused[1024 / 8 - sizeof(sigmask_t)];
     struct signal_context context __attribute__((aligned(16)));
 };
@@ -61,11 +69,15 @@ struct vector_body { // uapi's __riscv_v_ext_state
 
 _Static_assert(sizeof(siginfo_t) == 128, "riscv64 ABI");
 _Static_assert(sizeof(struct float_area) == 528, "union __riscv_fp_state");
-_Static_assert(offsetof(struct float_area, reserved) == 516, "__riscv_extra_ext_header");
+_Static_assert(offsetof(struct float_area, tail) == 516, "__riscv_extra_ext_header");
+_Static_assert(offsetof(struct float_area, fcsr) == offsetof(struct arch_fpu, fcsr), "same order");
 _Static_assert(offsetof(struct signal_ucontext, context) == 176, "struct ucontext");
 _Static_assert(sizeof(struct signal_frame) == 128 + 176 + 256 + 528, "struct rt_sigframe");
 _Static_assert(sizeof(struct user_regs_struct) == offsetof(struct trap_frame, status),
                "same order");
+
+#define REGS_OFFSET  offsetof(struct signal_frame, uc.context.regs)
+#define FLOAT_OFFSET offsetof(struct signal_frame, uc.context.fp)
 
 // What arch/fpu.h keeps before the V registers.
 #define VECTOR_CSRS 4
@@ -117,19 +129,14 @@ static int push_vector(vaddr_t user, size_t state_size)
 
 static int push_float(vaddr_t user, const struct arch_fpu *fpu, size_t state_size)
 {
-    struct float_area area;
-    vaddr_t fp = user + offsetof(struct signal_frame, uc.context.fp);
-    memcpy(area.f, fpu->f, sizeof(area.f));
-    area.fcsr = (uint32_t)fpu->fcsr;
-    area.reserved = 0;
-    area.header = (struct extension_header){END_MAGIC, 0};
+    struct float_tail tail = {.header = {END_MAGIC, 0}};
     if (state_size != 0)
-        area.header =
+        tail.header =
             (struct extension_header){VECTOR_MAGIC, (uint32_t)vector_record_size(state_size)};
-    if (user_copy_out(fp, &area, offsetof(struct float_area, unused)) != 0)
+    if (user_copy_out(user + FLOAT_OFFSET, fpu, offsetof(struct float_area, unused)) != 0)
         return -EFAULT;
-    return user_copy_out(fp + offsetof(struct float_area, reserved), &area.reserved,
-                         sizeof(area) - offsetof(struct float_area, reserved));
+    return user_copy_out(user + FLOAT_OFFSET + offsetof(struct float_area, tail), &tail,
+                         sizeof(tail));
 }
 
 static vaddr_t frame_place(const struct trap_frame *frame, const struct signal_delivery *d,
@@ -158,20 +165,15 @@ int signal_frame_push(struct trap_frame *frame, const struct signal_delivery *d)
     if (user == 0)
         return -EFAULT;
 
-    struct {
-        unsigned long flags;
-        vaddr_t link;
-        stack_t stack;
-        sigmask_t mask;
-    } head = {.mask = t->signal.restore_mask ? t->signal.saved_mask : t->signal.mask};
+    struct signal_ucontext_head head = {.mask = t->signal.restore_mask ? t->signal.saved_mask
+                                                                       : t->signal.mask};
     signal_altstack_get(&head.stack, frame->sp);
     vaddr_t uc = user + offsetof(struct signal_frame, uc);
     fpu_save_self();
     if (user_copy_out(user, &d->info, SIGNAL_INFO_SIZE) != 0 ||
         user_clear_partial(user + SIGNAL_INFO_SIZE, sizeof(siginfo_t) - SIGNAL_INFO_SIZE) != 0 ||
         user_copy_out(uc, &head, sizeof(head)) != 0 ||
-        user_copy_out(uc + offsetof(struct signal_ucontext, context), frame,
-                      sizeof(struct user_regs_struct)) != 0 ||
+        user_copy_out(user + REGS_OFFSET, frame, sizeof(struct user_regs_struct)) != 0 ||
         push_float(user, &t->arch.fpu, vector_size) != 0)
         return -EFAULT;
     if (vector_size != 0 && push_vector(user, vector_size) != 0)
@@ -219,41 +221,53 @@ static int pop_vector(vaddr_t user, uint32_t size)
     return err;
 }
 
-// A thread that never used the unit gets it only for values that aren't what it would find anyway.
-static void pop_float(struct thread *t, const struct trap_frame *frame,
-                      const struct float_area *area)
+// Straight to where the registers are kept. A thread that never used the unit gets it only for
+// values that aren't what it would find anyway.
+static int pop_float(struct thread *t, const struct trap_frame *frame, vaddr_t user)
 {
-    if ((frame->status & SSTATUS_FS) == SSTATUS_FS_OFF) {
-        uint64_t bits = area->fcsr;
-        for (unsigned int i = 0; i < 32; i++)
-            bits |= area->f[i];
-        if (bits == 0)
-            return;
-    }
+    struct arch_fpu *fpu = &t->arch.fpu;
     fpu_save_self(); // nothing dirty may overwrite what comes
-    memcpy(t->arch.fpu.f, area->f, sizeof(t->arch.fpu.f));
-    t->arch.fpu.fcsr = area->fcsr;
+    int err = user_copy_in(fpu, user + FLOAT_OFFSET, offsetof(struct float_area, unused));
+    if ((frame->status & SSTATUS_FS) == SSTATUS_FS_OFF) {
+        uint64_t bits = fpu->fcsr;
+        for (unsigned int i = 0; i < 32; i++)
+            bits |= fpu->f[i];
+        if (bits == 0)
+            return err;
+    }
     fpu_restore_self();
+    return err;
 }
 
+static int pop_extension(vaddr_t user)
+{
+    struct float_tail tail;
+    if (user_copy_in(&tail, user + FLOAT_OFFSET + offsetof(struct float_area, tail),
+                     sizeof(tail)) != 0)
+        return -EFAULT;
+    if (tail.reserved != 0)
+        return -EINVAL;
+    if (tail.header.magic == VECTOR_MAGIC)
+        return pop_vector(user, tail.header.size);
+    return tail.header.magic == END_MAGIC && tail.header.size == 0 ? 0 : -EINVAL;
+}
+
+// What fails in the middle has changed registers: the thread gets SIGSEGV in any case.
 static int pop_frame(struct trap_frame *frame, vaddr_t user)
 {
-    struct signal_ucontext uc;
-    if (user_copy_in(&uc, user + offsetof(struct signal_frame, uc), sizeof(uc)) != 0)
+    struct signal_ucontext_head head;
+    if (user_copy_in(&head, user + offsetof(struct signal_frame, uc), sizeof(head)) != 0)
         return -EFAULT;
-    const struct extension_header *first = &uc.context.fp.header;
-    int err = uc.context.fp.reserved == 0 ? 0 : -EINVAL;
-    if (err == 0 && first->magic == VECTOR_MAGIC)
-        err = pop_vector(user, first->size);
-    else if (first->magic != END_MAGIC || first->size != 0)
-        err = -EINVAL;
+    int err = pop_extension(user);
+    if (err == 0)
+        err = user_copy_in(frame, user + REGS_OFFSET, sizeof(struct user_regs_struct));
+    if (err == 0)
+        err = pop_float(thread_self(), frame, user);
     if (err != 0)
         return err;
-    memcpy(frame, &uc.context.regs, sizeof(uc.context.regs));
-    pop_float(thread_self(), frame, &uc.context.fp);
-    signal_set_mask(uc.mask);
+    signal_set_mask(head.mask);
     // As Linux does: a bad stack in the frame changes nothing.
-    (void)signal_altstack_set(&uc.stack, frame->sp, MINSIGSTKSZ);
+    (void)signal_altstack_set(&head.stack, frame->sp, MINSIGSTKSZ);
     return 0;
 }
 
