@@ -11,6 +11,26 @@
 
     .section .text.uaccess, "ax"
 
+// 64 bytes at \offset from a1 to a0. A fault leaves both as they are: the byte loop begins there.
+.macro copy_64_bytes offset
+    for_each_of_8 ld, a1, \offset
+    for_each_of_8 sd, a0, \offset
+.endm
+.macro for_each_of_8 op, base, offset
+    copy_word \op, t0, \offset, \base
+    copy_word \op, t1, \offset + 8, \base
+    copy_word \op, t2, \offset + 16, \base
+    copy_word \op, t3, \offset + 24, \base
+    copy_word \op, t4, \offset + 32, \base
+    copy_word \op, t5, \offset + 40, \base
+    copy_word \op, a4, \offset + 48, \base
+    copy_word \op, a5, \offset + 56, \base
+.endm
+.macro copy_word op, reg, offset, base
+    extable_fault .Lcopy_bytes
+    \op \reg, \offset(\base)
+.endm
+
 // size_t uaccess_copy(void *dst, const void *src, size_t n): how many bytes are left.
 // a0 dst, a1 src, a2 end of dst, a3 dst's end for the loop in progress.
     .balign 4
@@ -37,53 +57,28 @@ uaccess_copy:
 2:  andi t0, a1, 7
     bnez t0, .Lcopy_shifted
 
-    // Both aligned: 64 bytes a turn, then words.
-    addi a3, a2, -63
+    // Both aligned: 128 bytes a turn, 64 more, then words.
+    addi a3, a2, -127
     bgeu a0, a3, 4f
-3:  extable_fault .Lcopy_bytes
-    ld t0, (a1)
-    extable_fault .Lcopy_bytes
-    ld t1, 8(a1)
-    extable_fault .Lcopy_bytes
-    ld t2, 16(a1)
-    extable_fault .Lcopy_bytes
-    ld t3, 24(a1)
-    extable_fault .Lcopy_bytes
-    ld t4, 32(a1)
-    extable_fault .Lcopy_bytes
-    ld t5, 40(a1)
-    extable_fault .Lcopy_bytes
-    ld a4, 48(a1)
-    extable_fault .Lcopy_bytes
-    ld a5, 56(a1)
-    extable_fault .Lcopy_bytes
-    sd t0, (a0)
-    extable_fault .Lcopy_bytes
-    sd t1, 8(a0)
-    extable_fault .Lcopy_bytes
-    sd t2, 16(a0)
-    extable_fault .Lcopy_bytes
-    sd t3, 24(a0)
-    extable_fault .Lcopy_bytes
-    sd t4, 32(a0)
-    extable_fault .Lcopy_bytes
-    sd t5, 40(a0)
-    extable_fault .Lcopy_bytes
-    sd a4, 48(a0)
-    extable_fault .Lcopy_bytes
-    sd a5, 56(a0)
+3:  copy_64_bytes 0
+    copy_64_bytes 64
+    addi a1, a1, 128
+    addi a0, a0, 128
+    bltu a0, a3, 3b
+4:  addi a3, a2, -63
+    bgeu a0, a3, 5f
+    copy_64_bytes 0
     addi a1, a1, 64
     addi a0, a0, 64
-    bltu a0, a3, 3b
-4:  addi a3, a2, -7
+5:  addi a3, a2, -7
     bgeu a0, a3, .Lcopy_bytes
-5:  extable_fault .Lcopy_bytes
+6:  extable_fault .Lcopy_bytes
     ld t0, (a1)
     addi a1, a1, 8
     extable_fault .Lcopy_bytes_back
     sd t0, (a0)
     addi a0, a0, 8
-    bltu a0, a3, 5b
+    bltu a0, a3, 6b
     j .Lcopy_bytes
 
 // dst is aligned, src is t0 bytes past a word. t1 holds the word that begins before src.
@@ -95,7 +90,7 @@ uaccess_copy:
     sub a4, a1, t0
     extable_fault .Lcopy_bytes
     ld t1, (a4)
-6:  extable_fault .Lcopy_bytes
+7:  extable_fault .Lcopy_bytes
     ld t4, 8(a4)
     srl t1, t1, t2
     sll t5, t4, t3
@@ -106,20 +101,20 @@ uaccess_copy:
     addi a4, a4, 8
     addi a1, a1, 8
     addi a0, a0, 8
-    bltu a0, a3, 6b
+    bltu a0, a3, 7b
     j .Lcopy_bytes
 
 .Lcopy_bytes_back:
     addi a1, a1, -8
 .Lcopy_bytes:
     bgeu a0, a2, .Lcopy_done
-7:  extable_fault .Lcopy_done
+8:  extable_fault .Lcopy_done
     lb t0, (a1)
     addi a1, a1, 1
     extable_fault .Lcopy_done
     sb t0, (a0)
     addi a0, a0, 1
-    bltu a0, a2, 7b
+    bltu a0, a2, 8b
 .Lcopy_done:
     csrc sstatus, t6
     sub a0, a2, a0
