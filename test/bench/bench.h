@@ -29,6 +29,7 @@ struct bench {
     const char *unit;      // with measure: the unit of the result
     bool several;          // also measured by the clock on several harts
     bool by_clock;         // and there alone
+    bool libc;             // also measured as built with musl, whose part in it is another
 };
 
 extern long bench_arg;

@@ -1,8 +1,11 @@
 .PHONY: bench profile
 
-# Vireo and Debian's Linux side by side; FILTER= names a part, BASE= an earlier results.json.
+# Vireo and Debian's Linux side by side; FILTER= names a part, BASE= an earlier results.json, WITHIN= the
+# percentage that fails, PROFILE=1 adds profiles of what is above half of Linux.
 FILTER  ?=
 BASE    ?=
+WITHIN  ?=
+PROFILE ?=
 HARTS   ?= 2,4
 BENCH   ?=
 KERNEL  ?= vireo
@@ -10,7 +13,8 @@ bench_py = BUILD=$(BUILD) BOARD=$(BOARD) /usr/bin/python3 test/bench/
 
 bench: $(image) $(test_files)
 	@flash/setup.sh run test bench
-	@$(bench_py)bench.py --filter '$(FILTER)' --harts '$(HARTS)' $(if $(BASE),--base '$(BASE)')
+	@$(bench_py)bench.py --filter '$(FILTER)' --harts '$(HARTS)' $(if $(BASE),--base '$(BASE)') \
+	    $(if $(WITHIN),--within '$(WITHIN)') $(if $(PROFILE),--profile)
 
 profile: $(image) $(test_files)
 	@[ -n '$(BENCH)' ] || { echo 'profile: BENCH=name, as make bench prints it (KERNEL=linux for Linux)'; exit 1; }

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""bench.py [--filter RE] [--base FILE] [--harts LIST] [--commit]: Vireo and Linux side by side.
+"""bench.py [--filter RE] [--base FILE [--within PERCENT]] [--harts LIST] [--profile] [--commit]
 
-make bench calls it. It boots both kernels with the same archive, prints a table, and writes
-build/bench/results.json, RESULTS.md and results.svg; --commit puts the last two beside this file."""
+make bench calls it: Vireo and Linux side by side. It boots both kernels with the same archive, prints a
+table, and writes build/bench/results.json, RESULTS.md and results.svg. --profile adds where the
+instructions go to each row above half of Linux; --commit puts RESULTS.md and results.svg beside this file;
+--within fails if a figure of either kernel is further away from that in --base (not those by the clock)."""
 
 import argparse
 import datetime
@@ -14,6 +16,7 @@ import shutil
 import subprocess
 import sys
 
+import flame
 import guest
 import report
 from guest import OUT, Guest, GuestError, Row, images
@@ -130,6 +133,11 @@ def side(kernel, initrd, wanted, entry, harts):
         found += run_rows(kernel, "instructions", rest, initrd, filter_=wanted.__self__.pattern)
     if disks:
         found += run_rows(kernel, "instructions", disks, initrd, disk=disk(), filter_="disk-")
+    libc = [b.name for b in guest.benches() if b.libc and wanted(guest.musl_name(b.name))]
+    if libc:
+        rows = run_rows(kernel, "instructions", libc, guest.archive("musl"), words=["bench_libc=1"],
+                        filter_="^(" + "|".join(libc) + ")$")
+        found += [Row(guest.musl_name(r.name), r.value, r.unit, r.note) for r in rows]
     several = [b.name for b in chosen if b.several]
     for smp in harts if several else []:
         rows = run_rows(kernel, "clock", several, initrd, smp=smp, disk=disk(), filter_=wanted.__self__.pattern)
@@ -147,37 +155,85 @@ def measure(filter_, harts):
     return sorted(report.merge(vireo, linux), key=lambda r: order.index(report.family(r["name"])))
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--filter", default=".")
-    parser.add_argument("--base")
-    parser.add_argument("--harts", default="2,4")
-    parser.add_argument("--commit", action="store_true")
-    args = parser.parse_args()
-    try:
-        with open(args.base, encoding="utf-8") if args.base else open(os.devnull, encoding="utf-8") as file:
-            base = json.load(file)["rows"] if args.base else None
-    except (OSError, ValueError, KeyError) as error:
-        sys.exit(f"bench: no results in {args.base}: {error}")
-    guest.build()
-    harts = [int(n) for n in args.harts.split(",") if n]
-    rows = measure(args.filter or ".", harts)
-    if not rows:
-        sys.exit(f"bench: no benchmark's name matches {args.filter}")
-    results = {**report.summary(rows), "rows": rows, "about": about()}
+def profiled(rows):
+    """Add where its instructions go to each row above half of Linux that is counted in them."""
+    names = [r["name"] for r in rows if r["ratio"] is not None and r["ratio"] > 0.5 and r["unit"] == "instructions"
+             and not report.by_clock(r["name"]) and r["name"] not in BOOT_ROWS and not guest.is_musl(r["name"])]
+    for row in rows:
+        if row["name"] in names:
+            progress(f"profile: {names.index(row['name']) + 1} of {len(names)}: {row['name']}")
+            row["profile"] = flame.shares(row["name"])
+    progress("")
+
+
+def write(results, commit):
     with open(os.path.join(OUT, "results.json"), "w", encoding="utf-8") as file:
         json.dump(results, file, indent=1)
     with open(os.path.join(OUT, "RESULTS.md"), "w", encoding="utf-8") as file:
         file.write(report.markdown(results))
     import chart  # late: what needs no picture runs without matplotlib
     chart.draw(results, os.path.join(OUT, "results.svg"))
-    if args.commit:
+    if commit:
         for name in ("RESULTS.md", "results.svg"):
             shutil.copy(os.path.join(OUT, name), guest.HERE)
+
+
+def compare(rows, base, args, harts):
+    """Print what moved against the rows of an earlier run. False: more than --within allows."""
+    now = [r for r in rows if not args.within or not report.by_clock(r["name"])]
+    of_both = {f"@{n}" for n in harts if not args.within}
+    before = [r for r in base if re.search(args.filter, r["name"])
+              and (not report.by_clock(r["name"]) or "@" + r["name"].split("@")[1] in of_both)]
+    limit = args.within / 100 if args.within else report.MOVED
+    lines = report.moved(before, now, limit, ("vireo", "linux") if args.within else ("vireo",))
+    print("\n".join(["", f"against {args.base}: {len(lines)} of {len(now)} rows moved by more than {limit:.1%}"] + lines))
+    return not (lines and args.within)
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--filter", default=".")
+    parser.add_argument("--base")
+    parser.add_argument("--within", type=float)
+    parser.add_argument("--harts", default="2,4")
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--commit", action="store_true")
+    args = parser.parse_args()
+    args.filter = args.filter or "."
+    try:
+        pattern = re.compile(args.filter)
+    except re.error as error:
+        sys.exit(f"bench: FILTER is no regular expression: {args.filter}: {error}")
+    names = [b.name for b in guest.benches()] + [guest.musl_name(b.name) for b in guest.benches() if b.libc]
+    if not any(map(pattern.search, [*BOOT_ROWS, *names])):
+        sys.exit(f"bench: no benchmark's name matches {args.filter}")
+    if not re.fullmatch(r"([1-8](,[1-8])*)?", args.harts):
+        sys.exit(f"bench: HARTS is a list like 2,4, not {args.harts}")
+    return args
+
+
+def read_base(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)["rows"]
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"bench: no results in {path}: {error}")
+
+
+def main():
+    args = arguments()
+    base = read_base(args.base) if args.base else None
+    harts = [int(n) for n in args.harts.split(",") if n]
+    guest.build()
+    rows = measure(args.filter, harts)
+    report.explain(rows, report.reasons(guest.source("reasons.txt")))
+    if args.profile:
+        profiled(rows)
+    results = {**report.summary(rows), "rows": rows, "about": about()}
+    write(results, args.commit)
     print(report.text(results))
-    if base is not None:
-        lines = report.moved([r for r in base if re.search(args.filter or ".", r["name"])], rows)
-        print("\n".join(["", f"against {args.base}: {len(lines)} rows moved by more than {report.MOVED:.0%}"] + lines))
+    if base is not None and not compare(rows, base, args, harts):
+        sys.exit(f"bench: two runs differ by more than {args.within}%")
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ make profile BENCH=name calls it. QEMU's plug-in profile.so counts instructions 
 stack; this draws build/bench/profile-BENCH-KERNEL.svg and prints the functions that take most."""
 
 import collections
+import difflib
 import html
 import os
 import re
 import sys
 
 import guest
-from guest import OUT, Guest, images
+from guest import OUT, Guest, GuestError, images
 
 WIDTH, ROW = 1200, 17
 
@@ -53,15 +54,29 @@ def run(bench, kernel):
         count = int(match.group(1)) if match else count
         row = guest.parse(line)
         if row and row.note:
-            sys.exit(f"profile: {row.name}: {row.note}")
+            raise GuestError(f"{row.name}: {row.note}")
     if not count:
-        sys.exit(f"profile: no benchmark {bench}, or one that is not timed")
+        raise GuestError(f"{bench} ran no operation")
     stacks = {}
     with open(folded, encoding="utf-8") as file:
         for line in file:
             stack, instructions = line.rsplit(" ", 1)
             stacks[tuple(stack.split(";"))] = int(instructions) / count
     return stacks
+
+
+def own(stacks):
+    """Instructions by function, without those that it calls."""
+    counts = collections.Counter()
+    for stack, value in stacks.items():
+        counts[stack[-1]] += value
+    return counts
+
+
+def shares(bench, count=5):
+    """[(function, share)] of the functions that take most of a benchmark on Vireo."""
+    counts = own(run(bench, "vireo"))
+    return [(name, value / sum(counts.values())) for name, value in counts.most_common(count)]
 
 
 def tree(stacks):
@@ -113,21 +128,31 @@ def draw(stacks, title):
     return "\n".join(out + ["</svg>"]) + "\n"
 
 
+def check(bench, kernel):
+    """Ends with a line for the user if there is no such profile."""
+    found = {b.name: b for b in guest.benches()}
+    if kernel not in ("vireo", "linux"):
+        sys.exit(f"profile: KERNEL is vireo or linux, not {kernel}")
+    if bench not in found:
+        near = difflib.get_close_matches(bench, found, 3, 0.5)
+        sys.exit(f"profile: no benchmark {bench}" + (": perhaps " + ", ".join(near) if near else ""))
+    if found[bench].by_clock or bench.startswith("usage/"):
+        sys.exit(f"profile: {bench} is not counted in instructions")
+
+
 def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     bench, kernel = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "vireo"
+    check(bench, kernel)
     guest.build()
     stacks = run(bench, kernel)
     total = sum(stacks.values())
     path = os.path.join(OUT, f"profile-{bench.replace('/', '-')}-{kernel}.svg")
     with open(path, "w", encoding="utf-8") as file:
         file.write(draw(stacks, f"{bench} on {kernel}: {total:,.0f} instructions an operation"))
-    own = collections.Counter()
-    for stack, value in stacks.items():
-        own[stack[-1]] += value
     print(f"{bench} on {kernel}: {total:,.1f} instructions an operation")
-    for name, value in own.most_common(30):
+    for name, value in own(stacks).most_common(30):
         print(f"{value:12,.1f} {value / total:6.1%}  {name}")
     print(path)
 
@@ -135,5 +160,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except (guest.GuestError, images.Missing) as failure:
+    except (GuestError, images.Missing) as failure:
         sys.exit(f"profile: {failure}")

@@ -20,6 +20,7 @@ import qemu  # noqa: E402
 OUT = os.path.join(images.TOP, "build/bench")
 ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2024-01-01,clock=vm"]
 WORDS = "console=ttyS0 quiet nokaslr norandmaps"
+MUSL = "-musl"
 SILENCE = 240  # seconds without a line before the guest counts as stuck
 LINE = re.compile(r"^@ (\S+) (ok|missing|failed) ?(.*)$")
 
@@ -41,12 +42,26 @@ def build():
     images.command(["make", "-s", "-C", HERE, f"OUT={OUT}"])
 
 
+def program(libc):
+    """The program, stripped, with glibc or Debian's musl."""
+    path, stripped = os.path.join(OUT, "bench" if libc == "glibc" else "bench-" + libc), os.path.join(OUT, libc)
+    if libc == "musl":
+        words, library = images.musl()
+        sources = [os.path.join(HERE, name) for name in os.listdir(HERE) if name.endswith(".c") and name != "profile.c"]
+        images.command(["riscv64-linux-gnu-gcc", "-std=gnu11", "-O2", "-static", "-fno-pie", "-no-pie", "-w", *words,
+                        *sorted(sources), "-Wl,--start-group", f"{library}/libc.a", "-lgcc", "-Wl,--end-group",
+                        f"{library}/crtn.o", "-o", path])
+    images.command(["riscv64-linux-gnu-strip", "-o", stripped, path])
+    return stripped
+
+
 @dataclass(frozen=True)
 class Bench:
-    """A row of the program's tables: is it measured by the clock on several harts, and only there."""
+    """A row of the program's tables: is it measured by the clock on several harts, only there, and with musl too."""
     name: str
     several: bool
     by_clock: bool
+    libc: bool = False
 
 
 def benches():
@@ -58,7 +73,17 @@ def benches():
             table = re.search(r"const struct bench bench_(\w+)\[\] = \{(.*?)\n\};", source(path), re.S)
             if table:
                 text[table.group(1)] = re.findall(r'\{"([\w-]+/[\w.-]+)",([^{}]*)\}', table.group(2))
-    return [Bench(name, ".several" in rest, ".by_clock" in rest) for which in order for name, rest in text[which]]
+    return [Bench(name, ".several" in rest, ".by_clock" in rest, ".libc" in rest)
+            for which in order for name, rest in text[which]]
+
+
+def musl_name(name):
+    """What a row is called that was measured with musl."""
+    return name + MUSL
+
+
+def is_musl(name):
+    return name.endswith(MUSL)
 
 
 def source(name):
@@ -79,21 +104,19 @@ def modules():
     return found
 
 
-def archive():
+def archive(libc="glibc"):
     """One initramfs for all kernels: the program is /init."""
     made = initramfs.Archive()
     for name in ("bin", "dev", "proc", "tmp", "modules"):
         made.add(name, 0o040755)
     made.add("dev/console", 0o020600, rdev=(5, 1))
     made.add_file(images.busybox(), "bin/busybox")
-    stripped = os.path.join(OUT, "bench.stripped")
-    images.command(["riscv64-linux-gnu-strip", "-o", stripped, os.path.join(OUT, "bench")])
-    made.add_file(stripped, "init")
+    made.add_file(program(libc), "init")
     made.add_file(os.path.join(OUT, "tiny"), "bin/tiny")
     images.linux()
     for name, path in sorted(modules().items()):
         made.add_file(path, f"modules/{name}")
-    path = os.path.join(OUT, "bench.cpio")
+    path = os.path.join(OUT, "bench.cpio" if libc == "glibc" else f"bench-{libc}.cpio")
     with open(path, "wb") as file:
         file.write(made.bytes())
     return path
@@ -106,8 +129,8 @@ def kernel_path(kernel):
 class Guest:
     """One run of QEMU. lines() yields what the program says until it ends."""
 
-    def __init__(self, kernel, mode, initrd, smp=1, mem="1536M", filter_="", after="", extra=(), disk=None):
-        words = [WORDS, f"bench_mode={mode}"]
+    def __init__(self, kernel, mode, initrd, smp=1, mem="1536M", filter_="", after="", words=(), extra=(), disk=None):
+        words = [WORDS, f"bench_mode={mode}", *words]
         words += [f"bench_filter={filter_}"] if filter_ else []
         words += [f"bench_after={after}"] if after else []
         self.log = os.path.join(OUT, f"console-{os.path.basename(kernel)}-{mode}-{smp}.log")

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the guest boots: as process 1 it stamps the boot, mounts what the benchmarks need, runs
 // those that the environment chooses (words of the kernel's command line) and powers off.
-// bench_filter (names to run, an extended regular expression), bench_after (begin behind that row)
-// and bench_mode: instructions, clock, boot, smoke (a few operations each), profile, symbols. It
-// prints one line a row: "@ name ok|missing|failed value unit" (thousandths), and "@boot what
-// ticks".
+// bench_filter (names to run, an extended regular expression), bench_after (begin behind that row),
+// bench_libc (those alone that differ with the C library) and bench_mode: instructions, clock,
+// boot, smoke (a few operations each), profile, symbols. It prints one line a row: "@ name
+// ok|missing|failed value unit" (thousandths), and "@boot what ticks".
 #include "bench.h"
 
 #include <fcntl.h>
@@ -168,6 +168,8 @@ static void run_all(const char *filter, const char *after)
         for (const struct bench *b = lists[i]; b->name; b++) {
             bool of_mode =
                 mode == CLOCK ? b->several : mode == SMOKE || lists[i] != bench_harts_list;
+            if (getenv("bench_libc") && !b->libc)
+                continue;
             if (after && strcmp(b->name, after) == 0)
                 after = NULL;
             else if (of_mode && !after && regexec(&regex, b->name, 0, NULL, 0) == 0)

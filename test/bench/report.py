@@ -2,6 +2,7 @@
 """Figures of two kernels to ratios, means, tables; comparing with an earlier run. Boots nothing."""
 
 import math
+import re
 
 MOVED = 0.03  # what the comparison with an earlier run names
 UNITS = {"instructions": 0, "ns": 0, "KiB": 1}
@@ -60,22 +61,39 @@ def summary(rows):
     }
 
 
-def moved(before, now):
-    """Lines about rows whose Vireo figure moved by more than 3%, came or went since an earlier run."""
+def moved(before, now, limit=MOVED, kernels=("vireo",)):
+    """Lines about rows with a figure that moved by more than limit, came or went since an earlier run."""
     old = {r["name"]: r for r in before}
     lines = []
     for r in now:
         was = old.pop(r["name"], None)
         if was is None:
             lines.append(f"new        {r['name']}")
-        elif (was["vireo"] is None) != (r["vireo"] is None):
-            lines.append(f"{'gone' if r['vireo'] is None else 'came':10} {r['name']}: {r['note']}")
-        elif r["vireo"] is not None and was["vireo"] != r["vireo"]:
-            change = r["vireo"] / was["vireo"] - 1 if was["vireo"] else math.inf
-            if abs(change) > MOVED:
-                word = "slower" if change > 0 else "faster"
-                lines.append(f"{word:10} {r['name']}: {figure(was['vireo'])} to {figure(r['vireo'])} ({change:+.1%})")
+            continue
+        for kernel in kernels:
+            name = r["name"] if kernel == "vireo" else f"{r['name']} on {kernel}"
+            if (was[kernel] is None) != (r[kernel] is None):
+                lines.append(f"{'gone' if r[kernel] is None else 'came':10} {name}: {r['note']}")
+            elif r[kernel] is not None and was[kernel] != r[kernel]:
+                change = r[kernel] / was[kernel] - 1 if was[kernel] else math.inf
+                if abs(change) > limit:
+                    word = "slower" if change > 0 else "faster"
+                    lines.append(f"{word:10} {name}: {figure(was[kernel])} to {figure(r[kernel])} ({change:+.1%})")
     return lines + [f"not run    {name}" for name in old]
+
+
+def reasons(text):
+    """[(pattern of names, reason)] of reasons.txt: "PATTERN: reason" lines, # begins a comment."""
+    lines = [line for line in text.split("\n") if line.strip() and not line.startswith("#")]
+    return [(re.compile(pattern), reason.strip()) for pattern, reason in (line.split(":", 1) for line in lines)]
+
+
+def explain(rows, known):
+    """Give each row above half of Linux its reason: that of the first pattern that matches all of its name."""
+    for r in rows:
+        if r["ratio"] is not None and r["ratio"] > 0.5:
+            found = [reason for pattern, reason in known if pattern.fullmatch(r["name"])]
+            r["reason"] = found[0] if found else ""
 
 
 def figure(value):
@@ -136,4 +154,17 @@ def markdown(results, chart="results.svg"):
             last = family(r["name"])
             lines += ["", f"## {last}", "", "| row | Vireo | Linux | ratio | unit | |", "| --- | ---: | ---: | ---: | --- | --- |"]
         lines.append(f"| {r['name']} | {figure(r['vireo'])} | {figure(r['linux'])} | {ratio(r['ratio'])} | {r['unit']} | {r['note']} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + misses(results["rows"])) + "\n"
+
+
+def misses(rows):
+    """The rows above half of Linux, most first, with the reason and where the instructions go."""
+    above = sorted((r for r in rows if r["ratio"] is not None and r["ratio"] > 0.5), key=lambda r: -r["ratio"])
+    if not above:
+        return []
+    lines = ["", "## Above half of Linux", "", "| row | ratio | why | functions with most instructions |",
+             "| --- | ---: | --- | --- |"]
+    for r in above:
+        top = ", ".join(f"{name} {share:.0%}" for name, share in r.get("profile", []))
+        lines.append(f"| {r['name']} | {ratio(r['ratio'])} | {r.get('reason', '')} | {top} |")
+    return lines
