@@ -117,6 +117,35 @@ static void requeue_moves_waiters(void **state)
     }
 }
 
+// Who gives up after he was moved leaves the place that he was moved to.
+static void *moved_gives_up(void *arg)
+{
+    struct futex_key a = key_of(&words[0]), b = key_of(&words[1]);
+    if (arg) {
+        assert_int_equal(wait_word(&words[0], 0, in_ms(50)), -ETIMEDOUT);
+        atomic_store_release(&waiting, 0);
+        return NULL;
+    }
+    await_waits(1);
+    int moved = futex_requeue(&a, &b, 0, 1, 0, NULL);
+    while (atomic_load_acquire(&waiting) != 0)
+        hart_relax();
+    assert_int_equal(futex_wake(&a, 1, ~0U) + futex_wake(&b, 1, ~0U), 0);
+    nr_moved += (uint64_t)moved;
+    return NULL;
+}
+
+static void the_moved_can_give_up(void **state)
+{
+    nr_moved = 0;
+    for (int i = 0; i < 20 && nr_moved == 0; i++) { // on a slow host he may have left before
+        futex_setup(NULL);
+        waiting = 1;
+        host_run_threads(2, moved_gives_up);
+    }
+    assert_int_equal(nr_moved, 1);
+}
+
 // Priorities 0, 5, 0, 9, 5 in order of arrival. Breaks when age counts before priority, or equals
 // change places; also for those who were moved.
 static uintptr_t order[THREADS];
@@ -391,6 +420,7 @@ int main(void)
         cmocka_unit_test_setup(a_mutex_over_it_excludes, futex_setup),
         cmocka_unit_test_setup(errors_are_linux_s, futex_setup),
         cmocka_unit_test_setup(requeue_moves_waiters, futex_setup),
+        cmocka_unit_test_setup(the_moved_can_give_up, futex_setup),
         cmocka_unit_test_setup(the_urgent_come_first, futex_setup),
         cmocka_unit_test_setup(requeue_to_the_same_word, futex_setup),
         cmocka_unit_test_setup(wake_op_changes_and_compares, futex_setup),
