@@ -371,15 +371,14 @@ static int dw_start(struct sd_card *c, uint64_t *nr_sectors)
 
 static const struct sd_ops dw_ops = {.transfer = dw_transfer, .start = dw_start};
 
-// A block below 4 GiB, of any content. The allocator knows no such wish, so those above are held until one comes:
-// only at probe. NULL: none.
+// A block below 4 GiB, of any content. The allocator knows no such wish, so those above are held
+// until one comes: only at probe. NULL: none.
 static struct page *page_alloc_low(unsigned int order)
 {
     struct list_node above = LIST_INIT(above);
     struct page *p;
 
-    while ((p = page_alloc(order, 0)) &&
-           page_to_phys(p) + (PAGE_SIZE << order) > DMA_LIMIT)
+    while ((p = page_alloc(order, 0)) && page_to_phys(p) + (PAGE_SIZE << order) > DMA_LIMIT)
         list_add_head(&above, &p->list);
     while (!list_is_empty(&above)) {
         struct page *held = container_of(above.next, struct page, list);
