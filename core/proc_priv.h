@@ -84,4 +84,5 @@ extern const struct proc_file proc_sys_files[];    // proc_sys.c
 extern const struct proc_file proc_sysrq_files[];  // proc_sysrq.c
 extern const struct proc_file proc_vm_files[];     // proc_vm.c
 int proc_show_meminfo(struct text *t, uint64_t key);
+int proc_show_slabinfo(struct text *t, uint64_t key);
 int proc_show_vmstat(struct text *t, uint64_t key);

@@ -226,6 +226,7 @@ static int show_futex(struct text *t, uint64_t key)
 
 const struct proc_file proc_system_files[] = {
     {.name = "meminfo", .mode = R_ALL, .show = proc_show_meminfo},
+    {.name = "slabinfo", .mode = S_IFREG | 0400, .show = proc_show_slabinfo},
     {.name = "vmstat", .mode = R_ALL, .show = proc_show_vmstat},
     {.name = "cpuinfo", .mode = R_ALL, .show = show_cpuinfo},
     {.name = "uptime", .mode = R_ALL, .show = show_uptime},

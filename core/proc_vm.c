@@ -10,6 +10,7 @@
 #include <lib/atomic.h>
 #include <linux/stat.h>
 #include <mm/page.h>
+#include <mm/slab.h>
 #include <mm/vm_map.h>
 
 #define R_ALL   (S_IFREG | 0444)
@@ -63,6 +64,26 @@ int proc_show_meminfo(struct text *t, uint64_t key)
                 (unsigned long)pool.nr_promised);
     text_printf(t, "HugePages_Surp:  %7d\nHugepagesize:    %7lu kB\n", 0, PT_SIZE(1) / 1024);
     text_printf(t, "Hugetlb:         %7lu kB\n", hugetlb_kib());
+    return 0;
+}
+
+// As slabinfo(5); nothing is to be tuned, and no slab is held back.
+int proc_show_slabinfo(struct text *t, uint64_t key)
+{
+    struct slab_info info;
+
+    text_printf(t,
+                "slabinfo - version: 2.1\n"
+                "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
+                " : tunables <limit> <batchcount> <sharedfactor>"
+                " : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+    for (unsigned int i = 0; slab_info(i, &info); i++)
+        text_printf(t,
+                    "%-17s %6lu %6lu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6lu %6lu %6u\n",
+                    info.name, (unsigned long)info.nr_active,
+                    (unsigned long)info.nr_slabs * info.slab_objects, info.size, info.slab_objects,
+                    info.slab_pages, 0U, 0U, 0U, (unsigned long)info.nr_slabs,
+                    (unsigned long)info.nr_slabs, 0U);
     return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <arch/irq.h>
 #include <arch/thread.h>
 #include <lib/assert.h>
+#include <lib/atomic.h>
 #include <lib/list.h>
 #include <mm/fault_injection.h>
 #include <mm/slab.h>
@@ -35,10 +36,11 @@ struct slab_cache {
     uint32_t size;    // of an object with its padding
     uint16_t objects; // in a slab
     uint8_t order;
-    struct spinlock lock;     // guards what follows
-    struct list_node partial; // slabs with a free object
-    unsigned int nr_empty;    // of them, without any object handed out
-    struct list_node all;     // in slab_caches
+    struct spinlock lock;        // guards what follows
+    struct list_node partial;    // slabs with a free object
+    unsigned int nr_empty;       // of them, without any object handed out
+    uint64_t nr_slabs, nr_taken; // taken: out of slabs, those in the harts' stacks included
+    struct list_node all;        // in slab_caches
 };
 
 static struct slab_cache cache_of_caches;
@@ -94,6 +96,7 @@ static struct page *slab_grow_locked(struct slab_cache *c)
     slab->slab_free = 0;
     list_add_head(&c->partial, &slab->list);
     c->nr_empty++;
+    c->nr_slabs++;
     page_account_slab(1 << c->order);
     return slab;
 }
@@ -102,6 +105,7 @@ static void slab_release_locked(struct slab_cache *c, struct page *slab)
 {
     list_remove(&slab->list);
     c->nr_empty--;
+    c->nr_slabs--;
     for (size_t i = 0; i < 1UL << c->order; i++)
         slab[i].kind = PAGE_USED;
     slab->refs = 1;
@@ -120,6 +124,7 @@ static void *slab_take_locked(struct slab_cache *c)
         return NULL;
     void *p = slab_object(c, slab, slab->slab_free);
     slab->slab_free = *(uint16_t *)p;
+    c->nr_taken++;
     if (slab->slab_used++ == 0)
         c->nr_empty--;
     if (slab->slab_free == SLAB_END)
@@ -137,6 +142,7 @@ static void slab_give_locked(struct slab_cache *c, void *p)
         list_add_head(&c->partial, &slab->list);
     *(uint16_t *)p = slab->slab_free;
     slab->slab_free = (uint16_t)(offset / c->size);
+    c->nr_taken--;
     if (--slab->slab_used == 0) {
         c->nr_empty++;
         if (c->nr_empty > SLAB_KEEP)
@@ -205,6 +211,31 @@ void slab_free(struct slab_cache *c, void *p)
 size_t slab_object_size(const struct slab_cache *c)
 {
     return c->size;
+}
+
+bool slab_info(unsigned int index, struct slab_info *info)
+{
+    struct slab_cache *c;
+    bool found = false;
+    irq_flags_t flags = spin_lock_irqsave(&slab_caches_lock);
+    list_for_each_entry (c, &slab_caches, all) {
+        if (index-- != 0)
+            continue;
+        spin_lock(&c->lock);
+        *info = (struct slab_info){.name = c->name,
+                                   .nr_active = c->nr_taken,
+                                   .nr_slabs = c->nr_slabs,
+                                   .size = c->size,
+                                   .slab_objects = c->objects,
+                                   .slab_pages = 1U << c->order};
+        spin_unlock(&c->lock);
+        for (unsigned int i = 0; i < NR_CPUS_MAX; i++)
+            info->nr_active -= atomic_load(&c->harts[i].count);
+        found = true;
+        break;
+    }
+    spin_unlock_irqrestore(&slab_caches_lock, flags);
+    return found;
 }
 
 void slab_reclaim(void)

@@ -14,6 +14,14 @@ void *slab_alloc(struct slab_cache *c); // not cleared
 void *slab_zalloc(struct slab_cache *c);
 void slab_free(struct slab_cache *c, void *p);
 
+// A cache, by its number from 0 on. Objects in use are counted exactly while nobody allocates.
+struct slab_info {
+    const char *name;
+    uint64_t nr_active, nr_slabs;
+    unsigned int size, slab_objects, slab_pages;
+};
+bool slab_info(unsigned int index, struct slab_info *info); // false: there is none
+
 void slab_init(void);
 void *kmalloc(size_t size_bytes); // up to 4 MiB
 void *kzalloc(size_t size_bytes);
