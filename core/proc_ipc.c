@@ -94,10 +94,10 @@ static ssize_t store_limits(const char *data, size_t n, const enum ipc_limit *wh
     return (ssize_t)n;
 }
 
-#define LIMIT_FILE(name, limit)                                                                    \
+#define LIMIT_FILE(name, limit, format)                                                            \
     int proc_show_##name(struct text *t, uint64_t key)                                             \
     {                                                                                              \
-        text_printf(t, "%lu\n", (unsigned long)ipc_limit(limit));                                  \
+        text_printf(t, format "\n", (unsigned long)ipc_limit(limit));                              \
         return 0;                                                                                  \
     }                                                                                              \
     ssize_t proc_store_##name(uint64_t key, const char *data, size_t n)                            \
@@ -106,31 +106,18 @@ static ssize_t store_limits(const char *data, size_t n, const enum ipc_limit *wh
         return store_limits(data, n, &which, 1);                                                   \
     }
 
-LIMIT_FILE(shmmax, IPC_SHMMAX)
-LIMIT_FILE(shmall, IPC_SHMALL)
-LIMIT_FILE(shmmni, IPC_SHMMNI)
-LIMIT_FILE(shm_rmid_forced, IPC_SHM_RMID_FORCED)
-LIMIT_FILE(msgmax, IPC_MSGMAX)
-LIMIT_FILE(msgmnb, IPC_MSGMNB)
-LIMIT_FILE(msgmni, IPC_MSGMNI)
-LIMIT_FILE(hugetlb_shm_group, IPC_HUGETLB_SHM_GROUP) // of /proc/sys/vm
-
+LIMIT_FILE(shmmax, IPC_SHMMAX, "%lu")
+LIMIT_FILE(shmall, IPC_SHMALL, "%lu")
+LIMIT_FILE(shmmni, IPC_SHMMNI, "%lu")
+LIMIT_FILE(shm_rmid_forced, IPC_SHM_RMID_FORCED, "%lu")
+LIMIT_FILE(msgmax, IPC_MSGMAX, "%lu")
+LIMIT_FILE(msgmnb, IPC_MSGMNB, "%lu")
+LIMIT_FILE(msgmni, IPC_MSGMNI, "%lu")
+LIMIT_FILE(hugetlb_shm_group, IPC_HUGETLB_SHM_GROUP, "%lu") // of /proc/sys/vm
 // -1: any. sysctl/kernel.rst of Linux's documentation; who restores processes sets them.
-#define NEXT_ID_FILE(name, limit)                                                                  \
-    int proc_show_##name(struct text *t, uint64_t key)                                             \
-    {                                                                                              \
-        text_printf(t, "%ld\n", (long)ipc_limit(limit));                                           \
-        return 0;                                                                                  \
-    }                                                                                              \
-    ssize_t proc_store_##name(uint64_t key, const char *data, size_t n)                            \
-    {                                                                                              \
-        const enum ipc_limit which = limit;                                                        \
-        return store_limits(data, n, &which, 1);                                                   \
-    }
-
-NEXT_ID_FILE(shm_next_id, IPC_SHM_NEXT_ID)
-NEXT_ID_FILE(sem_next_id, IPC_SEM_NEXT_ID)
-NEXT_ID_FILE(msg_next_id, IPC_MSG_NEXT_ID)
+LIMIT_FILE(shm_next_id, IPC_SHM_NEXT_ID, "%ld")
+LIMIT_FILE(sem_next_id, IPC_SEM_NEXT_ID, "%ld")
+LIMIT_FILE(msg_next_id, IPC_MSG_NEXT_ID, "%ld")
 
 static const enum ipc_limit sem_limits[] = {IPC_SEMMSL, IPC_SEMMNS, IPC_SEMOPM, IPC_SEMMNI};
 

@@ -62,7 +62,7 @@ def test_util_linux(lab, kernel):
 
 
 @pytest.mark.parametrize("stressor", STRESSORS)
-def test_stress(lab, kernel, stressor):
+def test_stress(lab, kernel, stressor, figure):
     shell = shell_for(lab, kernel)
     shell.run("export PATH=/usr/bin:/bin:/sbin; mkdir -p /tmp /dev/shm /dev/mqueue; ipcrm -a; "
               "grep -q /dev/shm /proc/mounts || mount -t tmpfs none /dev/shm; "
@@ -70,6 +70,8 @@ def test_stress(lab, kernel, stressor):
     status, text = shell.run(f"stress-ng --{stressor} 4 -t 5 --verify --metrics --temp-path /tmp", 120)
     assert status == 0, text
     assert "passed: 4: " + stressor in text and "failed: 0" in text, text
+    ops, seconds = re.search(rf"metrc: \[\d+\] {stressor} +(\d+) +([\d.]+) ", text).groups()
+    figure(f"stress-ng --{stressor} 4, {kernel}", f"{int(ops) / float(seconds):.0f}", "bogo ops/s", "by a busy host's clock")
     left = shell.check("cat /proc/sysvipc/shm /proc/sysvipc/sem /proc/sysvipc/msg")
     assert len(left.splitlines()) == 3, left
 
