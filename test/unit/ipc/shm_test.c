@@ -264,6 +264,102 @@ static void no_memory_at_every_point(void **state)
     assert_int_equal(shm_detach(m, AT(50)), 0);
 }
 
+static struct vm_hugetlb_stats pool(void)
+{
+    struct vm_hugetlb_stats now;
+    vm_hugetlb_stats(&now);
+    return now;
+}
+
+static int make_huge(size_t size)
+{
+    return shm_get(&self, IPC_PRIVATE, size, SHM_HUGETLB | 0600);
+}
+
+// The pool keeps what a segment may need; a move takes the pages along and every TLB forgets where
+// they were; all is back in the end.
+static void huge_segments(void **state)
+{
+    const size_t huge = PT_SIZE(1);
+    const vaddr_t at = 64 * huge, to = 80 * huge;
+    int value = 5;
+    vm_hugetlb_set(3);
+    assert_int_equal(pool().nr_free, 3);
+    assert_int_equal(make_huge(4 * huge), -ENOMEM);
+    int id = make_huge(3 * huge - 1);
+    assert_true(id > 0);
+    assert_int_equal(pool().nr_promised, 3);
+    assert_int_equal(make_huge(1), -ENOMEM);
+    assert_int_equal(shm_attach(&self, m, id, at + SIZE(1), 0), -EINVAL);
+    assert_int_equal(shm_attach(&self, m, id, at, 0), at);
+    for (int i = 0; i < 3; i++, value++)
+        assert_int_equal(host_user_write(m, at + i * huge + SIZE(9), &value, 4), 0);
+    assert_int_equal(pool().nr_free, 0);
+    assert_int_equal(pool().nr_promised, 0);
+    struct vm_map *child = vm_map_fork(m);
+    assert_int_equal(attaches(id), 2);
+    assert_int_equal(host_user_read(child, at + huge + SIZE(9), &value, 4), 0);
+    assert_int_equal(value, 6);
+    assert_int_equal(vm_map_munmap(m, at, SIZE(1)), -EINVAL);
+    assert_int_equal(
+        vm_map_mremap(m, at + huge, 2 * huge, 2 * huge, MREMAP_MAYMOVE | MREMAP_FIXED, to), to);
+    host_check_tlb();
+    assert_int_equal(attaches(id), 3);
+    assert_int_equal(host_user_read(m, at + huge + SIZE(9), &value, 4), SIGSEGV);
+    assert_int_equal(host_user_read(m, to + huge + SIZE(9), &value, 4), 0);
+    assert_int_equal(value, 7);
+    value = 70;
+    assert_int_equal(host_user_write(m, to + SIZE(9), &value, 4), 0);
+    assert_int_equal(host_user_read(child, at + huge + SIZE(9), &value, 4), 0);
+    assert_int_equal(value, 70);
+    assert_int_equal(vm_map_mremap(m, to, huge, 2 * huge, MREMAP_MAYMOVE, 0), -EINVAL);
+    // Back into tables that are there, and over one of its own.
+    assert_int_equal(
+        vm_map_mremap(m, to + huge, huge, huge, MREMAP_MAYMOVE | MREMAP_FIXED, at + huge),
+        at + huge);
+    assert_int_equal(shm_remove(&self, id), 0);
+    vm_map_put(child);
+    assert_int_equal(attaches(id), 3);
+    assert_int_equal(shm_detach(m, at), 0); // what lies where it was attached
+    assert_int_equal(attaches(id), 2);
+    assert_int_equal(vm_map_munmap(m, at, 2 * huge), 0);
+    assert_int_equal(vm_map_munmap(m, to, huge), 0);
+    host_check_tlb();
+    assert_int_equal(charged(), 0);
+    vm_hugetlb_set(0);
+    assert_int_equal(pool().nr_total, 0);
+}
+
+static int step_huge(void)
+{
+    const size_t huge = PT_SIZE(1);
+    int id = make_huge(2 * huge), err = id < 0 ? id : 0, value = 3;
+    long at = err == 0 ? shm_attach(&self, m, id, 0, 0) : 0;
+    if (at > 0 && host_user_write(m, (vaddr_t)at, &value, 4) != 0)
+        err = -ENOMEM;
+    if (err == 0 && at > 0) {
+        at = vm_map_mremap(m, (vaddr_t)at, 2 * huge, 2 * huge, MREMAP_MAYMOVE | MREMAP_FIXED,
+                           600 * huge);
+        if (at > 0 && host_user_write(m, (vaddr_t)at + huge, &value, 4) != 0)
+            err = -ENOMEM;
+    }
+    host_fail(0, false);
+    if (id > 0)
+        assert_int_equal(shm_remove(&self, id), 0);
+    (void)vm_map_munmap(m, 0, USER_END);
+    assert_int_equal(charged(), 0);
+    assert_int_equal(pool().nr_free, 2);
+    assert_int_equal(pool().nr_promised, 0);
+    return err != 0 ? err : at < 0 ? (int)at : 0;
+}
+
+static void no_memory_for_huge_segments(void **state)
+{
+    vm_hugetlb_set(2);
+    fail_everywhere(step_huge, 5);
+    vm_hugetlb_set(0);
+}
+
 #undef T
 #define T(name) cmocka_unit_test_setup_teardown(name, shm_setup, shm_teardown)
 
@@ -286,6 +382,8 @@ int main(void)
         T(attaches_of_one_segment_are_told_apart),
         T(forced_removal_and_orphans),
         T(no_memory_at_every_point),
+        T(huge_segments),
+        T(no_memory_for_huge_segments),
         T(removal_at_exit),
     };
     return cmocka_run_group_tests(tests, group_setup, NULL);
