@@ -73,12 +73,12 @@ static inline uint64_t pages_of(uint64_t size)
 static int make_huge(const struct ipc_caller *c, struct shm_segment *s, int flags)
 {
     unsigned int shift = (unsigned int)flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK;
-    if (shift != 0 && shift != PT_SHIFT(1) && shift != PT_SHIFT(2))
+    if (shift != 0 && (shift < PAGE_SHIFT || !vm_hugetlb_exists(shift - PAGE_SHIFT)))
         return -EINVAL;
     if (!cred_has_cap(c->cred, CAP_IPC_LOCK) &&
         !cred_in_group(c->cred, (gid_t)ipc_limit(IPC_HUGETLB_SHM_GROUP)))
         return -EPERM;
-    if (shift == PT_SHIFT(2)) // there is no pool of those
+    if (shift != 0 && shift != PT_SHIFT(1)) // no objects are of those
         return -ENOMEM;
     s->object.size_bytes = ALIGN_UP(s->size, PT_SIZE(1));
     vm_object_make_huge(&s->object);

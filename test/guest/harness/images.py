@@ -199,6 +199,8 @@ def postgres_initrd():
     share.add_tree(root + "usr/share/postgresql/17")
     for path, (mode, data, _) in share.entries.items():
         archive.add("usr/share/postgresql/17/" + path, mode, data)
+    for name in ("postgres_fill.sql", "postgres_again.sql"):
+        archive.add_file(os.path.join(GUEST, "files", name), "root/" + name)
     return stored(archive.bytes(), "postgres")
 
 

@@ -76,6 +76,21 @@ void vm_object_make_huge(struct vm_object *o)
 {
 }
 
+int vm_object_commit(struct vm_object *o)
+{
+    return 0;
+}
+
+unsigned int vm_overcommit_mode(void)
+{
+    return VM_OVERCOMMIT_GUESS;
+}
+
+bool vm_hugetlb_exists(unsigned int order)
+{
+    return true;
+}
+
 int vm_object_promise(struct vm_object *o, uint64_t end_bytes)
 {
     return 0;

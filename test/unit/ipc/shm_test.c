@@ -267,7 +267,7 @@ static void no_memory_at_every_point(void **state)
 static struct vm_hugetlb_stats pool(void)
 {
     struct vm_hugetlb_stats now;
-    vm_hugetlb_stats(&now);
+    vm_hugetlb_stats(HUGE_ORDER, &now);
     return now;
 }
 
@@ -283,7 +283,7 @@ static void huge_segments(void **state)
     const size_t huge = PT_SIZE(1);
     const vaddr_t at = 64 * huge, to = 80 * huge;
     int value = 5;
-    vm_hugetlb_set(3);
+    vm_hugetlb_set(HUGE_ORDER, 3);
     assert_int_equal(pool().nr_free, 3);
     assert_int_equal(make_huge(4 * huge), -ENOMEM);
     int id = make_huge(3 * huge - 1);
@@ -326,7 +326,7 @@ static void huge_segments(void **state)
     assert_int_equal(vm_map_munmap(m, to, huge), 0);
     host_check_tlb();
     assert_int_equal(charged(), 0);
-    vm_hugetlb_set(0);
+    vm_hugetlb_set(HUGE_ORDER, 0);
     assert_int_equal(pool().nr_total, 0);
 }
 
@@ -355,9 +355,9 @@ static int step_huge(void)
 
 static void no_memory_for_huge_segments(void **state)
 {
-    vm_hugetlb_set(2);
+    vm_hugetlb_set(HUGE_ORDER, 2);
     fail_everywhere(step_huge, 5);
-    vm_hugetlb_set(0);
+    vm_hugetlb_set(HUGE_ORDER, 0);
 }
 
 #undef T
