@@ -170,6 +170,7 @@ static void boot_file_systems(void)
     procfs_init();
     devtmpfs_init();
     mqueue_init();
+    fat_init();
     devices_init(&random_device);
     tty_set_jobs(&process_tty_jobs);
     proc_files_init();

@@ -78,7 +78,7 @@ long sys_fdatasync(int fd)
     return sync_file(fd, true);
 }
 
-// Every file system of ours is memory, but for block devices.
+// What file systems write is in their devices' caches already.
 long sys_sync(void)
 {
     (void)block_sync_all();
@@ -91,8 +91,7 @@ long sys_syncfs(int fd)
     int err = sys_file_borrow(fd, &ref);
     if (err != 0)
         return err;
-    if (S_ISBLK(ref.file->inode->mode))
-        err = file_sync(ref.file, false);
+    err = S_ISBLK(ref.file->inode->mode) ? file_sync(ref.file, false) : path_sync(&ref.file->path);
     fd_return(ref);
     return err;
 }

@@ -15,6 +15,8 @@
 
 static uint64_t sectors_of(const struct inode *inode)
 {
+    if (inode->ops->nr_sectors)
+        return inode->ops->nr_sectors(inode);
     return inode->object && S_ISREG(inode->mode) ? inode->object->nr_pages * BLOCK_SECTORS : 0;
 }
 

@@ -63,7 +63,7 @@ static const struct vm_object_ops block_object_ops = {
     .release = block_release_object,
 };
 
-static int block_sync(struct block_device *b)
+int block_flush(struct block_device *b)
 {
     int err = vm_object_sync(&b->object);
     int flush_err = b->ops->flush != NULL && !b->read_only ? b->ops->flush(b) : 0;
@@ -74,14 +74,14 @@ static int block_sync(struct block_device *b)
 static int block_empty_cache(struct block_device *b)
 {
     mutex_lock(&b->drop_lock);
-    int err = block_sync(b);
+    int err = block_flush(b);
     if (err == 0)
         vm_object_drop_clean(&b->object);
     mutex_unlock(&b->drop_lock);
     return err;
 }
 
-static void block_limit_cache(struct block_device *b)
+void block_trim(struct block_device *b)
 {
     struct page_stats stats;
 
@@ -111,7 +111,7 @@ static ssize_t block_read(struct file *file, struct uio *uio, uint64_t *offset)
 {
     struct block_device *b = file->private;
 
-    block_limit_cache(b);
+    block_trim(b);
     ssize_t n = vm_object_read(&b->object, *offset, uio);
     if (n > 0)
         *offset += (uint64_t)n;
@@ -126,12 +126,12 @@ static ssize_t block_write(struct file *file, struct uio *uio, uint64_t *offset)
         return 0;
     if (*offset >= block_size_bytes(b))
         return -ENOSPC;
-    block_limit_cache(b);
+    block_trim(b);
     ssize_t n = vm_object_write(&b->object, *offset, uio);
     if (n > 0)
         *offset += (uint64_t)n;
     if (n > 0 && (file->flags & O_DSYNC)) {
-        int err = block_sync(b);
+        int err = block_flush(b);
         if (err != 0)
             return err;
     }
@@ -202,7 +202,7 @@ static int block_mmap(struct file *file, uint64_t *offset, size_t size, struct v
 
 static int block_file_sync(struct file *file, bool data_only)
 {
-    return block_sync(file->private);
+    return block_flush(file->private);
 }
 
 static const struct file_ops block_file_ops = {
@@ -245,7 +245,7 @@ int block_add(struct block_device *b, dev_t dev)
 {
     vm_object_init(&b->object, &block_object_ops, block_size_bytes(b));
     mutex_init(&b->drop_lock);
-    b->nr_open = 0;
+    b->nr_open = b->nr_holders = 0;
     int err = blkdev_register(b->name, dev, 0660, &block_file_ops, b);
     if (err != 0)
         return err;
@@ -264,12 +264,66 @@ int block_register(struct block_device *b, dev_t dev)
     return err;
 }
 
+static int block_transfer_bytes(struct block_device *b, bool write, uint64_t offset, char *buf,
+                                size_t n)
+{
+    while (n > 0) {
+        struct uio_segment segment;
+        struct uio uio;
+        // Never across pages: that looks whether the caller is to die, and stops early.
+        size_t part = MIN(n, PAGE_SIZE - offset % PAGE_SIZE);
+        uio_init_kernel(&uio, &segment, buf, part);
+        ssize_t done = write ? vm_object_write(&b->object, offset, &uio)
+                             : vm_object_read(&b->object, offset, &uio);
+        if (done != (ssize_t)part)
+            return done < 0 ? (int)done : -EIO;
+        buf += part;
+        offset += part;
+        n -= part;
+    }
+    return 0;
+}
+
+int block_read_bytes(struct block_device *b, uint64_t offset, void *buf, size_t n)
+{
+    return block_transfer_bytes(b, false, offset, buf, n);
+}
+
+int block_write_bytes(struct block_device *b, uint64_t offset, const void *buf, size_t n)
+{
+    return block_transfer_bytes(b, true, offset, (char *)(uintptr_t)buf, n);
+}
+
+int block_hold(dev_t dev, bool write, struct block_device **b)
+{
+    const struct file_ops *ops;
+    void *private;
+
+    if (blkdev_find(dev, &ops, &private) != 0 || ops != &block_file_ops)
+        return -ENXIO;
+    *b = private;
+    if (write && (*b)->read_only)
+        return -EACCES;
+    uint32_t none = 0;
+    if (!atomic_compare_exchange(&(*b)->nr_holders, &none, 1))
+        return -EBUSY;
+    atomic_add_fetch(&(*b)->nr_open, 1);
+    return 0;
+}
+
+void block_drop(struct block_device *b)
+{
+    atomic_sub_fetch(&b->nr_holders, 1);
+    if (atomic_sub_fetch(&b->nr_open, 1) == 0)
+        block_empty_cache(b);
+}
+
 int block_sync_all(void)
 {
     int first_error = 0;
 
     for (struct block_device *b = atomic_load_acquire(&block_list); b != NULL; b = b->next) {
-        int err = block_sync(b);
+        int err = block_flush(b);
         if (first_error == 0)
             first_error = err;
     }

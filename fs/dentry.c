@@ -266,6 +266,8 @@ static void swap_names(struct dentry *a, struct dentry *b)
 static void place_in_directory(struct dentry *d)
 {
     hash_insert(d);
+    if (!dentry_keeps_children(d->parent))
+        return;
     d->cookie = ++next_cookie;
     list_add_head(&d->parent->children, &d->siblings);
 }

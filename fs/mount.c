@@ -5,6 +5,7 @@
 // step for walks. A mount in the table has a reference of the table, so one that only the table
 // refers to is not busy, and stays so while the tree lock is held: walks take references under it.
 #include <errno.h>
+#include <fs/block.h>
 #include <fs/chrdev.h>
 #include <linux/stat.h>
 #include <mm/slab.h>
@@ -18,7 +19,25 @@ static struct list_node mounts = LIST_INIT(mounts); // mount_lock
 static struct mount *root_mount;
 struct mount *anonymous_mount;
 
+static int super_block_fill(struct super_block *sb, const char *source, dev_t device,
+                            const char *options)
+{
+    if (sb->fs->nodev) {
+        sb->dev = dev_anonymous();
+        return sb->fs->mount(sb, source, options);
+    }
+    sb->dev = device;
+    int err = block_hold(device, !(sb->flags & MS_RDONLY), &sb->device);
+    if (err != 0)
+        return err;
+    err = sb->fs->mount(sb, source, options);
+    if (err != 0)
+        block_drop(sb->device);
+    return err;
+}
+
 static struct super_block *super_block_create(const struct file_system *type, const char *source,
+                                              dev_t device, unsigned long flags,
                                               const char *options, int *error)
 {
     struct super_block *sb = kzalloc(sizeof(*sb));
@@ -27,8 +46,8 @@ static struct super_block *super_block_create(const struct file_system *type, co
         return NULL;
     refcount_init(&sb->refs);
     sb->fs = type;
-    sb->dev = dev_anonymous();
-    *error = type->mount(sb, source, options);
+    sb->flags = type->nodev ? 0 : flags & MS_RDONLY;
+    *error = super_block_fill(sb, source, device, options);
     if (*error != 0) {
         kfree(sb);
         return NULL;
@@ -44,6 +63,8 @@ static void super_block_put(struct super_block *sb)
         sb->fs->unmount(sb);
     else
         dentry_put(sb->root);
+    if (sb->device)
+        block_drop(sb->device);
     kfree(sb);
 }
 
@@ -66,11 +87,11 @@ static struct mount *mount_of_super(struct super_block *sb, struct dentry *root,
     return m;
 }
 
-int mount_create(const struct file_system *type, const char *source, unsigned long flags,
-                 const char *options, struct mount **mount)
+int mount_create(const struct file_system *type, const char *source, dev_t device,
+                 unsigned long flags, const char *options, struct mount **mount)
 {
     int err;
-    struct super_block *sb = super_block_create(type, source, options, &err);
+    struct super_block *sb = super_block_create(type, source, device, flags, options, &err);
     if (!sb)
         return err;
     *mount = mount_of_super(sb, sb->root, source ? source : "none", flags & MOUNT_FLAGS);
@@ -224,6 +245,12 @@ void mount_detach_tree(struct mount *top)
     mount_put(top);
 }
 
+int path_sync(const struct path *path)
+{
+    struct block_device *device = path->mount->sb->device;
+    return device ? block_flush(device) : 0;
+}
+
 int mount_for_each(int (*fn)(void *ctx, const struct mount *m), void *ctx)
 {
     struct mount *m;
@@ -251,9 +278,9 @@ void vfs_init(void)
     inode_init();
     file_init();
     tmpfs_init();
-    int err = mount_create(&rootfs_type, "rootfs", 0, NULL, &root_mount);
+    int err = mount_create(&rootfs_type, "rootfs", 0, 0, NULL, &root_mount);
     if (err == 0)
-        err = mount_create(&anonymous_type, "none", 0, NULL, &anonymous_mount);
+        err = mount_create(&anonymous_type, "none", 0, 0, NULL, &anonymous_mount);
     if (err != 0)
         panic("no memory for the root file system: give the machine more");
     list_add_tail(&mounts, &root_mount->node);

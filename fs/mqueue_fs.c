@@ -313,7 +313,7 @@ void mqueue_init(void)
     inode->nlink = 2;
     dentry_attach(root, inode);
     mqueue_sb.root = root;
-    if (mount_create(&mqueue_type, "mqueue", 0, NULL, &mqueue_mount) != 0)
+    if (mount_create(&mqueue_type, "mqueue", 0, 0, NULL, &mqueue_mount) != 0)
         panic("no memory for message queues: give the machine more");
     file_system_register(&mqueue_type);
 }

@@ -225,7 +225,9 @@ static int walk_child(struct walk *w, const char *name, size_t length, uint32_t 
         int err = walk_ask(w, name, length);
         if (err != 0)
             return err == -ENOENT ? 0 : err;
-        child->dentry = dentry_find_hashed(w->here.dentry, name, length, hash);
+        // Its name may be another one (stored_name); gone meanwhile is not found.
+        const struct dentry *asked = w->asked;
+        child->dentry = asked->hash_link && asked->parent == w->here.dentry ? w->asked : NULL;
         if (child->dentry == NULL)
             return 0;
     }
@@ -400,7 +402,16 @@ int path_lookup(const struct path_walk *w, const char *name, unsigned int flags,
 int path_lookup_locked(struct dentry *dir, const char *name, size_t length, struct dentry **child)
 {
     mutex_assert_held(&dir->inode->lock);
+    char stored[NAME_MAX_LEN];
     struct dentry *d = dentry_find(dir, name, length);
+    if (!d && dir->inode->ops->stored_name && !dir->unlinked) {
+        ssize_t n = dir->inode->ops->stored_name(dir->inode, name, length, stored);
+        if (n < 0)
+            return (int)n;
+        name = stored;
+        length = (size_t)n;
+        d = dentry_find(dir, name, length);
+    }
     if (!d && dir->inode->ops->lookup) {
         d = dentry_create(dir, name, length);
         if (!d)

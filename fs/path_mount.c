@@ -29,16 +29,37 @@ static unsigned long atime_flags(unsigned long flags)
     return flags & MOUNT_FLAGS;
 }
 
-static int mount_new(const struct path *place, const char *source, const char *type,
-                     unsigned long flags, const char *options)
+// The block device that `source` names. 0, -ENOTBLK, -EACCES, or what the walk says.
+static int find_device(const struct path_walk *w, const char *source, dev_t *device)
+{
+    struct path path;
+    if (!source || *source == '\0')
+        return -EINVAL;
+    int err = path_lookup(w, source, PATH_FOLLOW, &path);
+    if (err != 0)
+        return err;
+    *device = path.dentry->inode->rdev;
+    if (!S_ISBLK(path.dentry->inode->mode))
+        err = -ENOTBLK;
+    else if (path.mount->flags & MS_NODEV)
+        err = -EACCES;
+    path_put(&path);
+    return err;
+}
+
+static int mount_new(const struct path_walk *w, const struct path *place, const char *source,
+                     const char *type, unsigned long flags, const char *options)
 {
     struct mount *m;
+    dev_t device = 0;
     if (!type)
         return -EINVAL;
     const struct file_system *fs = file_system_find(type);
     if (!fs)
         return -ENODEV;
-    int err = mount_create(fs, source, atime_flags(flags), options, &m);
+    int err = fs->nodev ? 0 : find_device(w, source, &device);
+    if (err == 0)
+        err = mount_create(fs, source, device, atime_flags(flags), options, &m);
     if (err != 0)
         return err;
     mutex_lock(&mount_lock);
@@ -96,7 +117,7 @@ static int mount_change_flags(const struct path *place, unsigned long flags, con
         return -EINVAL;
     if ((flags & MS_RDONLY) && atomic_load(&m->nr_writers) != 0)
         return -EBUSY;
-    int err = !bind && sb->fs->remount ? sb->fs->remount(sb, options) : 0;
+    int err = !bind && sb->fs->remount ? sb->fs->remount(sb, flags, options) : 0;
     if (err != 0)
         return err;
     mutex_lock(&mount_lock);
@@ -123,7 +144,7 @@ static int mount_at_place(const struct path_walk *w, const struct path *place, c
     }
     if (flags & MS_MOVE)
         return mount_from(w, place, source);
-    return mount_new(place, source, type, flags, options);
+    return mount_new(w, place, source, type, flags, options);
 }
 
 int path_mount(const struct path_walk *w, const char *source, const char *target, const char *type,

@@ -163,7 +163,7 @@ static void tmpfs_unmount(struct super_block *sb)
 }
 
 // New limits may not be below what is in use.
-static int tmpfs_remount(struct super_block *sb, const char *options)
+static int tmpfs_remount(struct super_block *sb, unsigned long flags, const char *options)
 {
     struct tmpfs *fs = sb->private;
     struct tmpfs_options o = {fs->max_pages, fs->max_inodes, 0, 0, 0};

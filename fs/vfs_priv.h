@@ -96,8 +96,9 @@ void mount_get(struct mount *m);
 void mount_put(struct mount *m);
 extern struct mount *anonymous_mount; // of files without a place in the tree (pipes)
 // A mount of `type`, not yet attached. 0, or -errno of the file system.
-int mount_create(const struct file_system *type, const char *source, unsigned long flags,
-                 const char *options, struct mount **mount);
+// `device` is the block device it is on, 0 for types that need none.
+int mount_create(const struct file_system *type, const char *source, dev_t device,
+                 unsigned long flags, const char *options, struct mount **mount);
 // Set-user-id and set-group-id bits go when somebody without CAP_FSETID changes the content.
 void inode_drop_privileges(struct inode *inode, const struct cred *cred);
 bool inode_is_owner(const struct inode *inode, const struct cred *cred); // or CAP_FOWNER

@@ -244,16 +244,21 @@ static int sync_page(void *ctx, uint64_t index, struct page *page)
     return 0;
 }
 
-int vm_object_sync(struct vm_object *o)
+int vm_object_sync_range(struct vm_object *o, uint64_t first, uint64_t end)
 {
     struct sync_walk w = {o, 0};
     if (!vm_object_tracks_writes(o))
         return 0;
     mutex_lock(&o->lock);
     vm_object_write_protect_locked(o);
-    radix_for_each(o, 0, UINT64_MAX, sync_page, &w);
+    radix_for_each(o, first, end, sync_page, &w);
     mutex_unlock(&o->lock);
     return w.first_error;
+}
+
+int vm_object_sync(struct vm_object *o)
+{
+    return vm_object_sync_range(o, 0, UINT64_MAX);
 }
 
 struct clean_walk {

@@ -24,6 +24,7 @@ struct block_device {
     void *private;
     // Private to fs/block.c.
     uint32_t nr_open;          // atomic
+    uint32_t nr_holders;       // atomic: file systems on it, one at most
     struct mutex drop_lock;    // the last close, or too large a cache, empties it
     struct block_device *next; // all of them
 };
@@ -35,3 +36,13 @@ struct block_device {
 int block_register(struct block_device *b, dev_t dev);
 // Write what is dirty of every device to stable storage. 0 or the first error. May sleep.
 int block_sync_all(void);
+
+// For file systems. One holds a device at a time; programs may open it all the same. 0, -ENXIO,
+// -EBUSY (held), -EACCES (`write`, and it is read-only).
+int block_hold(dev_t dev, bool write, struct block_device **b);
+void block_drop(struct block_device *b); // writes back what is dirty
+// Bytes by way of the page cache. 0 or -errno. May sleep; no user memory is touched.
+int block_read_bytes(struct block_device *b, uint64_t offset, void *buf, size_t n);
+int block_write_bytes(struct block_device *b, uint64_t offset, const void *buf, size_t n);
+int block_flush(struct block_device *b); // what is dirty goes to stable storage
+void block_trim(struct block_device *b); // a cache too large for memory is written and emptied

@@ -17,6 +17,7 @@
 #include <mm/vm_object.h>
 #include <sync/mutex.h>
 
+struct block_device;
 struct dentry;
 struct file;
 struct file_ops;
@@ -42,6 +43,9 @@ struct inode_ops {
     // Directories. `dentry` is the new, negative child; on success the op attaches the inode with
     // dentry_attach(). Caller holds dir->lock, has checked permission, names and existence.
     int (*lookup)(struct inode *dir, struct dentry *dentry); // 0 or -ENOENT; NULL: only the tree
+    // Where several names mean one file (case): the one it is stored under, into `stored`
+    // (NAME_MAX_LEN bytes, no NUL), by which lookup is asked. Its length, or -ENOENT. NULL: no.
+    ssize_t (*stored_name)(struct inode *dir, const char *name, size_t length, char *stored);
     int (*create)(struct inode *dir, struct dentry *dentry, mode_t mode, dev_t rdev,
                   const struct cred *cred); // regular, device, fifo and socket nodes, directories
     int (*symlink)(struct inode *dir, struct dentry *dentry, const char *target,
@@ -75,6 +79,8 @@ struct inode_ops {
     int (*set_attributes)(struct inode *inode);
     // A new inode of no name (O_TMPFILE), mode complete. NULL: -EOPNOTSUPP.
     struct inode *(*create_unnamed)(struct inode *dir, mode_t mode, const struct cred *cred);
+    // 512-byte sectors that it takes. NULL: what its object has in memory.
+    uint64_t (*nr_sectors)(const struct inode *inode);
     // Last reference gone: free what the file system keeps for it.
     void (*release)(struct inode *inode);
 };
@@ -111,14 +117,14 @@ struct path {
 
 struct file_system {
     const char *name; // "tmpfs"
-    bool nodev;
+    bool nodev;       // needs no block device
     // Make the root, sb->root, with a reference. `source` and `options` as in mount(2), either may
     // be NULL.
     int (*mount)(struct super_block *sb, const char *source, const char *options);
     // Drop sb->root and all else. NULL: dentry_put(sb->root).
     void (*unmount)(struct super_block *sb);
     // mount(2) with MS_REMOUNT and options. NULL: nothing but flags can change.
-    int (*remount)(struct super_block *sb, const char *options);
+    int (*remount)(struct super_block *sb, unsigned long flags, const char *options);
     // Options beyond the flags as /proc/mounts shows them, ",size=4k"; fits or is cut. NULL: none.
     void (*show_options)(struct super_block *sb, char *buf, size_t size);
     int (*statfs)(struct super_block *sb, uint64_t *blocks, uint64_t *blocks_free, uint64_t *files,
@@ -131,6 +137,7 @@ struct super_block {
     const struct file_system *fs;
     dev_t dev;           // anonymous device number, unique
     unsigned long flags; // MS_RDONLY ...
+    struct block_device *device; // what it is on, held; NULL: none
     struct dentry *root;
     uint64_t next_ino;
     void *private;

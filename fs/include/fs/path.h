@@ -86,11 +86,14 @@ int path_utimens(const struct path *path, const struct timestamp *atime,
                  const struct timestamp *mtime, bool now, const struct cred *cred);
 
 void vfs_init(void);        // caches, the root tmpfs
+void fat_init(void);        // the types vfat and msdos
 struct path vfs_root(void); // of the initial mount, with references
 int path_mount(const struct path_walk *w, const char *source, const char *target, const char *type,
                unsigned long flags, const char *options, const struct cred *cred);
 int path_umount(const struct path_walk *w, const char *target, int flags, const struct cred *cred);
 struct statfs;
 int path_statfs(const struct path *path, struct statfs *out);
+// Write what is dirty on the device of the path's file system: syncfs(2). 0 or -errno.
+int path_sync(const struct path *path);
 // For /proc/mounts: each mount visible below `root`, in mount order.
 int mount_for_each(int (*fn)(void *ctx, const struct mount *m), void *ctx);

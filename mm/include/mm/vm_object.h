@@ -76,6 +76,8 @@ void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t end);
 bool vm_object_is_shared_writable(struct vm_object *o);
 // Write every dirty page back through ops->write_back. 0 or the first error.
 int vm_object_sync(struct vm_object *o);
+// The same for the pages of [first, end).
+int vm_object_sync_range(struct vm_object *o, uint64_t first, uint64_t end);
 // Forget every page that isn't dirty and that nobody else uses or maps; `fill` brings it back.
 void vm_object_drop_clean(struct vm_object *o);
 
