@@ -27,6 +27,7 @@ void fat_lock(struct fat *fat)
 
 void fat_unlock(struct fat *fat)
 {
+    (void)fat_volume_flush(&fat->volume); // what can't be written is said there
     if (fat->volume.nr_free != fat->written_free) {
         fat->written_free = fat->volume.nr_free;
         (void)fat_volume_write_info(&fat->volume); // a hint: the table counts

@@ -55,6 +55,7 @@ struct fat_volume {
     uint32_t nr_free;   // clusters; FAT_UNKNOWN until counted
     uint32_t next_free; // where to look first
     uint64_t window_at; // what window holds, a multiple of its size; UINT64_MAX: nothing
+    bool window_dirty;
     uint8_t window[512];
 };
 
@@ -91,6 +92,8 @@ static inline uint32_t fat_cluster_size(const struct fat_volume *v)
 int fat_volume_open(struct fat_volume *v);
 // Say on the volume that it is in use, or no longer. 0 or -errno.
 int fat_volume_mark(struct fat_volume *v, bool in_use);
+// Write what was changed in the table: whoever changed something calls it last. 0 or -EIO.
+int fat_volume_flush(struct fat_volume *v);
 // Write what FSInfo says of free clusters, if that is known.
 int fat_volume_write_info(struct fat_volume *v);
 // Count the free clusters, unless that was done. 0 or -EIO.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A FAT volume: its boot sector, the table of clusters, and chains of them. See fat_priv.h.
 //
-// Changes of the table go to the device at once (to its page cache); `window` keeps the sector of
-// the table that was used last.
+// `window` keeps the sector of the table that was used last; what was changed in it is written when
+// another one is needed or by fat_volume_flush().
 #include <arch/log.h>
 #include <errno.h>
 #include <string.h>
@@ -23,10 +23,13 @@
 
 int fat_damaged(struct fat_volume *v, const char *what, uint64_t number)
 {
-    if (!v->damaged)
+    if (!v->damaged) {
         log_err("%s: FAT: %s %llu: the volume is damaged, read-only from now on", v->io.name, what,
                 (unsigned long long)number);
-    v->damaged = v->read_only = true;
+        v->damaged = true;
+        (void)fat_volume_flush(v); // what was changed before stands
+    }
+    v->read_only = true;
     return -EIO;
 }
 
@@ -159,6 +162,22 @@ int fat_volume_write_info(struct fat_volume *v)
     return v->io.write(v->io.ctx, v->info_start + INFO_FREE, info + INFO_FREE, 8);
 }
 
+int fat_volume_flush(struct fat_volume *v)
+{
+    if (!v->window_dirty)
+        return 0;
+    v->window_dirty = false;
+    for (unsigned int i = 0; i < v->nr_fats; i++) {
+        if (!v->mirrored && i != v->active_fat)
+            continue;
+        int err = v->io.write(v->io.ctx, v->fat_start + i * v->fat_size + v->window_at, v->window,
+                              sizeof(v->window));
+        if (err != 0)
+            return fat_damaged(v, "the table can't be written, sector", v->window_at / BOOT_SIZE);
+    }
+    return 0;
+}
+
 // Where byte `at` of the table is in memory.
 static int table_byte(struct fat_volume *v, uint64_t at, uint8_t **byte)
 {
@@ -166,8 +185,11 @@ static int table_byte(struct fat_volume *v, uint64_t at, uint8_t **byte)
     uint64_t window = ALIGN_DOWN(at, sizeof(v->window));
 
     if (v->window_at != window) {
+        int err = fat_volume_flush(v);
+        if (err != 0)
+            return err;
         v->window_at = UINT64_MAX;
-        int err = v->io.read(v->io.ctx, start + window, v->window, sizeof(v->window));
+        err = v->io.read(v->io.ctx, start + window, v->window, sizeof(v->window));
         if (err != 0)
             return err;
         v->window_at = window;
@@ -215,24 +237,14 @@ static int table_get(struct fat_volume *v, uint32_t cluster, uint32_t *next)
     return 0;
 }
 
-static int write_copies(struct fat_volume *v, uint64_t at, const uint8_t *bytes, unsigned int nr)
-{
-    for (unsigned int i = 0; i < v->nr_fats; i++) {
-        if (!v->mirrored && i != v->active_fat)
-            continue;
-        int err = v->io.write(v->io.ctx, v->fat_start + i * v->fat_size + at, bytes, nr);
-        if (err != 0)
-            return err;
-    }
-    return 0;
-}
-
 static int table_set(struct fat_volume *v, uint32_t cluster, uint32_t value)
 {
     uint8_t b[4], *byte;
     unsigned int nr;
     uint64_t at = entry_at(v, cluster, &nr);
 
+    if (v->read_only)
+        return -EROFS;
     int err = entry_bytes(v, cluster, b);
     if (err != 0)
         return err;
@@ -249,8 +261,9 @@ static int table_set(struct fat_volume *v, uint32_t cluster, uint32_t value)
         if (err != 0)
             return err;
         *byte = b[i];
+        v->window_dirty = true;
     }
-    return write_copies(v, at, b, nr);
+    return 0;
 }
 
 static uint32_t end_mark(const struct fat_volume *v)
@@ -303,7 +316,7 @@ int fat_chain_at(struct fat_volume *v, struct fat_chain *c, uint32_t index, uint
         return -ENODATA;
     if (!cluster_is_valid(v, c->first))
         return fat_damaged(v, "a file begins at cluster", c->first);
-    if (index >= v->nr_clusters) // no chain is longer, unless it is a loop
+    if (index > v->nr_clusters) // no chain is longer, unless it is a loop
         return fat_damaged(v, "a chain without end begins at cluster", c->first);
     if (c->cluster == 0 || index < c->index) {
         c->cluster = c->first;
@@ -460,17 +473,35 @@ static int transfer(struct fat_volume *v, uint64_t at, void *in, const void *out
     return 0;
 }
 
+// How many of n bytes, the first of which is `inside` a cluster of the chain, lie in one row.
+static size_t contiguous(struct fat_volume *v, struct fat_chain *c, uint32_t index,
+                         uint32_t cluster, uint32_t inside, size_t n)
+{
+    size_t row = fat_cluster_size(v) - inside;
+    uint32_t next;
+
+    for (uint32_t i = 1; row < n; i++) {
+        if (fat_chain_at(v, c, index + i, &next) != 0 || next != cluster + i)
+            break;
+        row += fat_cluster_size(v);
+    }
+    return MIN(n, row);
+}
+
 static int chain_transfer(struct fat_volume *v, struct fat_chain *c, uint64_t offset, char *in,
                           const char *out, size_t n)
 {
     while (n > 0) {
         uint32_t cluster, inside = (uint32_t)offset & (fat_cluster_size(v) - 1);
-        size_t part = MIN(n, (size_t)(fat_cluster_size(v) - inside));
-        int err = fat_chain_at(v, c, (uint32_t)(offset >> v->cluster_shift), &cluster);
+        uint32_t index = (uint32_t)(offset >> v->cluster_shift);
+        size_t part = 0;
+        int err = fat_chain_at(v, c, index, &cluster);
         if (err == -ENODATA)
             err = fat_damaged(v, "a file is longer than its chain from cluster", c->first);
-        if (err == 0)
+        if (err == 0) {
+            part = contiguous(v, c, index, cluster, inside, n);
             err = transfer(v, fat_cluster_at(v, cluster) + inside, in, out, part);
+        }
         if (err != 0)
             return err;
         in = in ? in + part : NULL;

@@ -32,6 +32,7 @@ unit_objects_lib/inflate_test := $(unit_zlib)
 unit_sources_lib/rbtree_test  := lib/rbtree.c
 unit_fs                       := test/unit/fs/fs_host.c mm/uio.c
 unit_sources_fs/epoll_test    := $(unit_fs) fs/poll.c lib/rbtree.c
+unit_sources_fs/fat_model_test := fs/fat_volume.c fs/fat_dir.c fs/fat_name.c
 unit_sources_fs/mqueue_model_test := test/unit/ipc/ipc_host.c fs/mqueue.c lib/rbtree.c lib/cred.c
 unit_sources_fs/partition_test := fs/partition.c
 unit_objects_fs/partition_test := $(unit_zlib)
@@ -147,7 +148,7 @@ unit: $(unit_tests)
 # Random calls beside their models: walks from another seed each time, and libFuzzer, which looks for
 # choices that reach new code and keeps them in build/fuzz/NAME. ROUNDS= steps of a walk, SECONDS= of a
 # fuzzer. `make test` has both with bounds (fuzz-short).
-fuzz_tests := ipc/sem_model_test ipc/msg_model_test fs/mqueue_model_test
+fuzz_tests := ipc/sem_model_test ipc/msg_model_test fs/mqueue_model_test fs/fat_model_test
 fuzz_out   := $(BUILD)/fuzz
 fuzz_flags := $(filter-out -fsanitize%,$(unit_flags)) -DFUZZER -fsanitize=fuzzer$(comma)address$(comma)undefined \
               -fno-sanitize-recover=all -Wno-unused-function

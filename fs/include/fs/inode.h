@@ -135,8 +135,8 @@ struct file_system {
 struct super_block {
     struct refcount refs;
     const struct file_system *fs;
-    dev_t dev;           // anonymous device number, unique
-    unsigned long flags; // MS_RDONLY ...
+    dev_t dev;                   // anonymous device number, unique
+    unsigned long flags;         // MS_RDONLY ...
     struct block_device *device; // what it is on, held; NULL: none
     struct dentry *root;
     uint64_t next_ino;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <arch/clock.h>
+#include <fs/block.h>
 #include <fs/chrdev.h>
 #include <fs/epoll.h>
 #include <fs/pipe.h>
@@ -50,6 +51,22 @@ int chrdev_find(dev_t dev, const struct file_ops **ops, void **private)
 int blkdev_find(dev_t dev, const struct file_ops **ops, void **private)
 {
     return -ENXIO;
+}
+
+int block_hold(dev_t dev, bool write, struct block_device **b)
+{
+    return -ENXIO;
+}
+
+void block_drop(struct block_device *b)
+{
+    fail_msg("there is no block device here");
+}
+
+int block_flush(struct block_device *b)
+{
+    fail_msg("there is no block device here");
+    return -EIO;
 }
 
 void wait_queue_init(struct wait_queue *q)
