@@ -35,7 +35,9 @@ struct fat_io {
 // Clusters of a file or directory, first to last. first 0: none.
 struct fat_chain {
     uint32_t first;
-    uint32_t index, cluster; // a place in it that is known; cluster 0: none
+    uint32_t index, cluster;   // a place in it that is known; cluster 0: none
+    uint32_t mark_index, mark; // another one, where the last transfer began
+    uint32_t nr, last;         // its length and last cluster, once known; nr 0: not yet
 };
 
 struct fat_volume {

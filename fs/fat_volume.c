@@ -319,8 +319,9 @@ int fat_chain_at(struct fat_volume *v, struct fat_chain *c, uint32_t index, uint
     if (index > v->nr_clusters) // no chain is longer, unless it is a loop
         return fat_damaged(v, "a chain without end begins at cluster", c->first);
     if (c->cluster == 0 || index < c->index) {
-        c->cluster = c->first;
-        c->index = 0;
+        bool marked = c->mark != 0 && index >= c->mark_index;
+        c->cluster = marked ? c->mark : c->first;
+        c->index = marked ? c->mark_index : 0;
     }
     while (c->index < index) {
         uint32_t next;
@@ -359,19 +360,22 @@ static int cluster_allocate(struct fat_volume *v, uint32_t *cluster)
     return fat_damaged(v, "no free cluster is left, though there should be", v->nr_free);
 }
 
+// Writers go on where they were while the chain grows at its end: the place is left alone.
 static int chain_length(struct fat_volume *v, struct fat_chain *c, uint32_t *nr)
 {
-    uint32_t cluster, last = c->cluster != 0 ? c->index : 0;
+    struct fat_chain at = *c;
+    uint32_t cluster, length = c->cluster != 0 ? c->index : 0;
+    int err = 0;
 
-    for (;;) {
-        int err = fat_chain_at(v, c, last, &cluster);
-        if (err == -ENODATA)
-            break;
-        if (err != 0)
-            return err;
-        last++;
+    while (c->nr == 0 && (err = fat_chain_at(v, &at, length, &cluster)) == 0)
+        length++;
+    if (err != 0 && err != -ENODATA)
+        return err;
+    if (c->nr == 0) {
+        c->nr = length;
+        c->last = at.cluster;
     }
-    *nr = last;
+    *nr = c->nr;
     return 0;
 }
 
@@ -396,7 +400,7 @@ static int free_from(struct fat_volume *v, uint32_t cluster)
 
 int fat_chain_grow(struct fat_volume *v, struct fat_chain *c, uint32_t nr)
 {
-    uint32_t have, before = 0, last = 0, cluster;
+    uint32_t have, last, cluster;
 
     if (v->read_only)
         return -EROFS;
@@ -408,11 +412,8 @@ int fat_chain_grow(struct fat_volume *v, struct fat_chain *c, uint32_t nr)
         return err;
     if (nr - have > v->nr_free)
         return -ENOSPC;
-    if (have > 0) {
-        err = fat_chain_at(v, c, have - 1, &last);
-        before = last;
-    }
-    uint32_t first_new = 0;
+    uint32_t before = have > 0 ? c->last : 0, first_new = 0;
+    last = before;
     for (uint32_t i = have; i < nr && err == 0; i++) {
         err = cluster_allocate(v, &cluster);
         if (err != 0)
@@ -433,6 +434,8 @@ int fat_chain_grow(struct fat_volume *v, struct fat_chain *c, uint32_t nr)
     }
     if (before == 0)
         *c = (struct fat_chain){.first = first_new};
+    c->nr = nr;
+    c->last = last;
     return 0;
 }
 
@@ -499,6 +502,8 @@ static int chain_transfer(struct fat_volume *v, struct fat_chain *c, uint64_t of
         if (err == -ENODATA)
             err = fat_damaged(v, "a file is longer than its chain from cluster", c->first);
         if (err == 0) {
+            c->mark_index = index; // who writes little by little comes back here
+            c->mark = cluster;
             part = contiguous(v, c, index, cluster, inside, n);
             err = transfer(v, fat_cluster_at(v, cluster) + inside, in, out, part);
         }
