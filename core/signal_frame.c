@@ -26,14 +26,15 @@ struct extension_header {
 };
 
 struct float_tail {
+    uint32_t unused;
     uint32_t reserved; // must be zero
     struct extension_header header;
-};
+} __attribute__((aligned(8))); // copied by words
 
 struct float_area {
     uint64_t f[32];
-    uint32_t fcsr;
-    uint32_t unused[64]; // of a Q register file
+    uint64_t fcsr;       // the upper half counts as unused
+    uint64_t unused[31]; // of a Q register file
     struct float_tail tail;
 };
 
@@ -69,8 +70,8 @@ struct vector_body { // uapi's __riscv_v_ext_state
 
 _Static_assert(sizeof(siginfo_t) == 128, "riscv64 ABI");
 _Static_assert(sizeof(struct float_area) == 528, "union __riscv_fp_state");
-_Static_assert(offsetof(struct float_area, tail) == 516, "__riscv_extra_ext_header");
-_Static_assert(offsetof(struct float_area, fcsr) == offsetof(struct arch_fpu, fcsr), "same order");
+_Static_assert(offsetof(struct float_area, tail.reserved) == 516, "__riscv_extra_ext_header");
+_Static_assert(offsetof(struct float_area, unused) == sizeof(struct arch_fpu), "same order");
 _Static_assert(offsetof(struct signal_ucontext, context) == 176, "struct ucontext");
 _Static_assert(sizeof(struct signal_frame) == 128 + 176 + 256 + 528, "struct rt_sigframe");
 _Static_assert(sizeof(struct user_regs_struct) == offsetof(struct trap_frame, status),
@@ -133,7 +134,7 @@ static int push_float(vaddr_t user, const struct arch_fpu *fpu, size_t state_siz
     if (state_size != 0)
         tail.header =
             (struct extension_header){VECTOR_MAGIC, (uint32_t)vector_record_size(state_size)};
-    if (user_copy_out(user + FLOAT_OFFSET, fpu, offsetof(struct float_area, unused)) != 0)
+    if (user_copy_out(user + FLOAT_OFFSET, fpu, sizeof(*fpu)) != 0)
         return -EFAULT;
     return user_copy_out(user + FLOAT_OFFSET + offsetof(struct float_area, tail), &tail,
                          sizeof(tail));
@@ -227,7 +228,8 @@ static int pop_float(struct thread *t, const struct trap_frame *frame, vaddr_t u
 {
     struct arch_fpu *fpu = &t->arch.fpu;
     fpu_save_self(); // nothing dirty may overwrite what comes
-    int err = user_copy_in(fpu, user + FLOAT_OFFSET, offsetof(struct float_area, unused));
+    int err = user_copy_in(fpu, user + FLOAT_OFFSET, sizeof(*fpu));
+    fpu->fcsr = (uint32_t)fpu->fcsr;
     if ((frame->status & SSTATUS_FS) == SSTATUS_FS_OFF) {
         uint64_t bits = fpu->fcsr;
         for (unsigned int i = 0; i < 32; i++)

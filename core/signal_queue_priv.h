@@ -16,12 +16,12 @@ struct signal_entry {
     struct posix_timer *timer; // the entry is its; NULL: the queue's
     int signal;
     union {
-        uint8_t bytes[SIGNAL_INFO_SIZE];
+        uint8_t bytes[SIGNAL_INFO_SIZE] __attribute__((aligned(8))); // copied by words
         struct {
             int info_signo, info_errno, info_code;
         };
     };
-} __attribute__((aligned(8)));
+};
 
 // Caused by the thread itself: they are delivered first, so that their handler sees the place.
 #define SIGMASK_SYNCHRONOUS                                                                        \

@@ -99,17 +99,6 @@ int sys_path_lookup(int dirfd, vaddr_t name, unsigned int flags, struct path *pa
     return err;
 }
 
-int sys_file_borrow(int fd, struct fd_ref *ref)
-{
-    *ref = fd_borrow(process_self()->fds, fd);
-    if (!ref->file)
-        return -EBADF;
-    if (likely(!(ref->file->flags & O_PATH)))
-        return 0;
-    fd_return(*ref);
-    return -EBADF;
-}
-
 int sys_file_install(struct file *f, bool cloexec)
 {
     struct process *self = process_self();

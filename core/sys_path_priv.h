@@ -3,6 +3,8 @@
 #pragma once
 
 #include <core/process.h>
+#include <errno.h>
+#include <linux/fcntl.h>
 
 #define SYS_NAME_INLINE 128
 
@@ -25,14 +27,24 @@ int sys_path_begin_scoped(struct sys_path *p, int dirfd, vaddr_t name, unsigned 
 void sys_path_end(struct sys_path *p);
 // Begin, look up with PATH_* flags, end. With PATH_EMPTY a NULL name counts as "".
 int sys_path_lookup(int dirfd, vaddr_t name, unsigned int flags, struct path *path);
-// The file of a descriptor of the calling process for this call; -EBADF also with O_PATH.
-int sys_file_borrow(int fd, struct fd_ref *ref);
 // RLIMIT_FSIZE cuts what is to be written to a regular file at `offset` (NULL: its position); at
 // the limit itself it is SIGXFSZ and -EFBIG.
 int sys_file_limit(const struct file *f, const uint64_t *offset, size_t *size);
+// The file of a descriptor of the calling process for this call; sys_file_borrow: -EBADF also with
+// O_PATH.
 static inline struct fd_ref sys_file_borrow_any(int fd)
 {
     return fd_borrow(process_self()->fds, fd);
+}
+static inline int sys_file_borrow(int fd, struct fd_ref *ref)
+{
+    *ref = sys_file_borrow_any(fd);
+    if (unlikely(!ref->file))
+        return -EBADF;
+    if (likely(!(ref->file->flags & O_PATH)))
+        return 0;
+    fd_return(*ref);
+    return -EBADF;
 }
 // Put a new file into the table; the reference is gone in any case. The descriptor or -errno.
 int sys_file_install(struct file *f, bool cloexec);

@@ -54,6 +54,14 @@ long sys_fstat(int fd, vaddr_t user)
     return err;
 }
 
+// fstat(3) of libraries: the name is empty.
+static bool means_descriptor(int dirfd, vaddr_t name, int flags)
+{
+    char first;
+    return (flags & AT_EMPTY_PATH) && dirfd >= 0 && user_copy_in(&first, name, 1) == 0 &&
+           first == '\0';
+}
+
 static unsigned int walk_flags(unsigned int flags)
 {
     return (flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW) |
@@ -65,6 +73,8 @@ long sys_newfstatat(int dirfd, vaddr_t name, vaddr_t user, int flags)
     struct path path;
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
         return -EINVAL;
+    if (means_descriptor(dirfd, name, flags))
+        return sys_fstat(dirfd, user);
     int err = sys_path_lookup(dirfd, name, walk_flags((unsigned int)flags), &path);
     if (err != 0)
         return err;

@@ -58,11 +58,10 @@ void system_domain_name(char name[SYSTEM_NAME_SIZE])
 
 long sys_uname(vaddr_t addr)
 {
-    struct new_utsname u __attribute__((aligned(8))); // copied by words, as `names` is
     mutex_lock(&names_lock);
-    memcpy(&u, &names, sizeof(u));
+    int err = user_copy_out(addr, &names, sizeof(names));
     mutex_unlock(&names_lock);
-    return user_copy_out(addr, &u, sizeof(u));
+    return err;
 }
 
 static int set_name(char *name, const char *text, size_t n)

@@ -16,8 +16,6 @@
 #include "file_priv.h"
 #include "vfs_priv.h"
 
-#define POLL_ALWAYS 0x145u // POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM: files that never wait
-
 static struct slab_cache *file_cache;
 
 void file_init(void)
@@ -180,11 +178,6 @@ int64_t file_seek(struct file *f, int64_t offset, int whence)
         f->offset = (uint64_t)result;
     position_unlock(f, locked);
     return result;
-}
-
-unsigned int file_poll(struct file *f, struct poll_table *table)
-{
-    return f->ops->poll ? f->ops->poll(f, table) : POLL_ALWAYS;
 }
 
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, uint64_t offset)

@@ -210,7 +210,7 @@ static int64_t seek_data_or_hole(struct file *f, int64_t offset, int whence)
 
 static int64_t tmpfs_seek(struct file *f, int64_t offset, int whence)
 {
-    if (whence == SEEK_DATA || whence == SEEK_HOLE)
+    if (unlikely(whence == SEEK_DATA || whence == SEEK_HOLE))
         return seek_data_or_hole(f, offset, whence);
     return file_seek_regular(f, offset, whence);
 }

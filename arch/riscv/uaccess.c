@@ -47,15 +47,6 @@ ssize_t user_copy_string(char *dst, vaddr_t src, size_t size)
     return inside < size ? -EFAULT : -ENAMETOOLONG;
 }
 
-int user_store_u16(vaddr_t addr, uint16_t value)
-{
-    if (unlikely(!IS_ALIGNED(addr, sizeof(value))))
-        return user_copy_out(addr, &value, sizeof(value));
-    if (addr >= USER_END)
-        return -EFAULT;
-    return uaccess_store_u16((uint16_t *)addr, value) == 0 ? 0 : -EFAULT;
-}
-
 int user_load_u32_nofault(vaddr_t addr, uint32_t *value)
 {
     if (!IS_ALIGNED(addr, sizeof(uint32_t)))

@@ -40,7 +40,7 @@ uaccess_copy:
     csrs sstatus, t6
     add a2, a0, a2
     sub t0, a2, a0
-    sltiu t0, t0, 16
+    sltiu t0, t0, 8
     bnez t0, .Lcopy_bytes
 
     // dst to a word boundary.
@@ -58,6 +58,8 @@ uaccess_copy:
     bnez t0, .Lcopy_shifted
 
     // Both aligned: 128 bytes a turn, 64 more, then words.
+    addi a3, a2, -63
+    bgeu a0, a3, 5f
     addi a3, a2, -127
     bgeu a0, a3, 4f
 3:  copy_64_bytes 0

@@ -70,7 +70,11 @@ void file_put(struct file *f);
 ssize_t file_read(struct file *f, struct uio *uio, uint64_t *offset);
 ssize_t file_write(struct file *f, struct uio *uio, uint64_t *offset);
 int64_t file_seek(struct file *f, int64_t offset, int whence);
-unsigned int file_poll(struct file *f, struct poll_table *table);
+#define POLL_ALWAYS 0x145u // POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM: files that never wait
+static inline unsigned int file_poll(struct file *f, struct poll_table *table)
+{
+    return likely(f->ops->poll != NULL) ? f->ops->poll(f, table) : POLL_ALWAYS;
+}
 // For exec and kernel users: n bytes at offset into a kernel buffer. Bytes read or -errno.
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, uint64_t offset);
 ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, uint64_t *offset);

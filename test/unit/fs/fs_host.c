@@ -321,11 +321,6 @@ dev_t dev_anonymous(void)
 }
 
 // Weak: a test of descriptors brings its own.
-__attribute__((weak)) unsigned int file_poll(struct file *f, struct poll_table *table)
-{
-    return f->ops->poll(f, table);
-}
-
 __attribute__((weak)) struct file *fd_get(struct fd_table *t, int fd)
 {
     return NULL;

@@ -26,7 +26,14 @@ static inline __must_check int user_copy_out(vaddr_t dst, const void *src, size_
 }
 
 // One value, at any address: 0 or -EFAULT.
-__must_check int user_store_u16(vaddr_t addr, uint16_t value);
+static inline __must_check int user_store_u16(vaddr_t addr, uint16_t value)
+{
+    extern int uaccess_store_u16(uint16_t * addr, uint16_t value); // uaccess_copy.S
+    extern const int user_efault;
+    if (unlikely(!IS_ALIGNED(addr, sizeof(value)) || addr >= USER_END))
+        return user_copy_out(addr, &value, sizeof(value));
+    return uaccess_store_u16((uint16_t *)addr, value) == 0 ? 0 : user_efault;
+}
 
 // Copy a string with its NUL into dst[size]. Its length without NUL; -EFAULT; -ENAMETOOLONG if no
 // NUL came within size bytes.
