@@ -13,6 +13,7 @@
 #include <linux/pidfd.h>
 
 #include "pidfd_priv.h"
+#include "proc_priv.h"
 #include "process_priv.h"
 #include "syscalls_priv.h"
 
@@ -67,6 +68,22 @@ struct process *pidfd_find(int fd, unsigned int *flags)
     }
     fd_return(ref);
     return p;
+}
+
+int pidfd_find_to_signal(int fd, struct process **p)
+{
+    unsigned int flags;
+    bool is_gone = false;
+    *p = pidfd_find(fd, &flags);
+    if (*p)
+        return 0;
+    struct fd_ref ref = fd_borrow(process_self()->fds, fd);
+    if (ref.file)
+        *p = proc_process_of_file(ref.file, &is_gone);
+    fd_return(ref);
+    if (*p)
+        return 0;
+    return is_gone ? -ESRCH : -EBADF;
 }
 
 long sys_pidfd_open(pid_t pid, unsigned int flags)

@@ -30,6 +30,9 @@ static inline uint32_t proc_key_low(uint64_t key)
 
 // The process of a key, with a reference, or NULL when it is gone.
 struct process *proc_process(uint64_t key);
+// The process whose directory /proc/PID `file` is, with a reference; NULL: it is no such directory,
+// or (*is_gone) the process is gone.
+struct process *proc_process_of_file(const struct file *file, bool *is_gone);
 // The thread that a key names, or the oldest of the process, with a reference; NULL when gone.
 struct thread *proc_thread(struct process *p, uint64_t key);
 

@@ -221,6 +221,21 @@ static const struct proc_file process_entry = {.name = "",
                                                .is_gone = process_is_gone,
                                                .owner = owner_of};
 
+struct process *proc_process_of_file(const struct file *file, bool *is_gone)
+{
+    uint64_t key, since_ns;
+    *is_gone = false;
+    if (!procfs_identify(file->inode, &process_entry, &key, &since_ns))
+        return NULL;
+    struct process *p = proc_process(key);
+    if (p && p->start_ns > since_ns) { // another one with that number
+        process_put(p);
+        p = NULL;
+    }
+    *is_gone = p == NULL;
+    return p;
+}
+
 static ssize_t readlink_self(uint64_t key, char *buf, size_t size)
 {
     return snprintf(buf, size, "%d", process_self()->pid);

@@ -355,16 +355,17 @@ static int send_to_pidfd(struct process *p, int signal, const siginfo_t *info, u
 long sys_pidfd_send_signal(int pidfd, int signal, vaddr_t user_info, unsigned int scope)
 {
     siginfo_t info;
-    unsigned int flags;
+    struct process *p;
     if (scope != 0 && scope != PIDFD_SIGNAL_THREAD && scope != PIDFD_SIGNAL_THREAD_GROUP &&
         scope != PIDFD_SIGNAL_PROCESS_GROUP)
         return -EINVAL;
-    struct process *p = pidfd_find(pidfd, &flags);
-    if (!p)
-        return -EBADF;
+    int err = pidfd_find_to_signal(pidfd, &p);
+    if (err != 0)
+        return err;
     bool to_self = p == process_self() && scope != PIDFD_SIGNAL_PROCESS_GROUP;
     info_from_caller(&info, signal, scope == PIDFD_SIGNAL_THREAD ? SI_TKILL : SI_USER);
-    int err = user_info != 0 ? read_info(&info, user_info, to_self, signal) : 0;
+    if (user_info != 0)
+        err = read_info(&info, user_info, to_self, signal);
     if (err == 0 && (signal < 0 || signal > NR_SIGNALS))
         err = -EINVAL;
     if (err == 0)

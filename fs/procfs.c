@@ -8,6 +8,7 @@
 //
 // Locking: descriptions are constant after boot. The text of an open file is guarded by the mutex
 // beside it; vfs holds dir->lock in lookup and readdir.
+#include <arch/clock.h>
 #include <errno.h>
 #include <fs/file.h>
 #include <linux/fcntl.h>
@@ -28,6 +29,7 @@ struct proc_node { // inode->private
     const struct proc_tree *tree;
     const struct proc_file *file; // NULL: the root
     uint64_t key;
+    uint64_t since_ns; // made then, by the monotonic clock
 };
 
 struct proc_reader {   // file->private of an open regular file
@@ -64,7 +66,8 @@ static struct inode *proc_inode_create(struct super_block *sb, const struct proc
     struct proc_node *node = kmalloc(sizeof(*node));
     if (node == NULL)
         return NULL;
-    *node = (struct proc_node){.tree = tree, .file = file, .key = key};
+    *node = (struct proc_node){
+        .tree = tree, .file = file, .key = key, .since_ns = clock_monotonic_ns()};
 
     mode_t mode = file != NULL ? file->mode : (S_IFDIR | 0555);
     const struct inode_ops *ops = proc_ops_of(tree, file, mode);
@@ -89,6 +92,17 @@ static struct inode *proc_inode_create(struct super_block *sb, const struct proc
         inode->file_ops = &proc_file_ops;
     }
     return inode;
+}
+
+bool procfs_identify(const struct inode *inode, const struct proc_file *file, uint64_t *key,
+                     uint64_t *since_ns)
+{
+    if (inode->ops != &proc_dir_ops && inode->ops != &proc_plain_dir_ops)
+        return false;
+    const struct proc_node *node = inode->private;
+    *key = node->key;
+    *since_ns = node->since_ns;
+    return node->file == file;
 }
 
 static void proc_inode_release(struct inode *inode)

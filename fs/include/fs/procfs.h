@@ -59,5 +59,9 @@ struct proc_file {
 // top level itself makes on the fly (/proc/PID). Boot only.
 void procfs_register(const struct proc_file *files);
 void sysfs_register(const struct proc_file *files);
+// Is `inode` a directory that `file` describes? Then its key, and when the inode was made, by the
+// monotonic clock: what the key names now may be younger.
+bool procfs_identify(const struct inode *inode, const struct proc_file *file, uint64_t *key,
+                     uint64_t *since_ns);
 // Register the types "proc" and "sysfs", and what fs itself knows of /sys. After vfs_init.
 void procfs_init(void);

@@ -107,6 +107,24 @@ TEST(the_end_is_told)
     CHECK_ERRNO(waitid(P_PIDFD, fd, NULL, WEXITED), ECHILD);
 }
 
+TEST(a_directory_of_proc_will_do_for_signals)
+{
+    char path[64];
+    pid_t pid = start(0);
+    snprintf(path, sizeof(path), "/proc/%d", pid);
+    int fd = open(path, O_DIRECTORY), proc = open("/proc", O_DIRECTORY);
+    snprintf(path, sizeof(path), "/proc/%d/task", pid);
+    int tasks = open(path, O_DIRECTORY);
+    CHECK(fd >= 0 && proc >= 0 && tasks >= 0);
+    CHECK_ERRNO(pidfd_send_signal(proc, 0, NULL, 0), EBADF);
+    CHECK_ERRNO(pidfd_send_signal(tasks, 0, NULL, 0), EBADF);
+    CHECK_ERRNO(waitid(P_PIDFD, fd, NULL, WEXITED), EBADF);
+    CHECK_EQ(pidfd_send_signal(fd, 0, NULL, 0), 0);
+    CHECK_EQ(pidfd_send_signal(fd, SIGTERM, NULL, 0), 0);
+    reap(pid, SIGTERM);
+    CHECK_ERRNO(pidfd_send_signal(fd, 0, NULL, 0), ESRCH);
+}
+
 #define MANY 100
 
 TEST_SECONDS(many_ends_are_told, 60)
