@@ -10,16 +10,6 @@
 #include "futex_priv.h"
 #include "syscalls_priv.h"
 
-struct futex_call { // as futex(2) names its arguments
-    vaddr_t addr;
-    int op, command;
-    uint32_t value;
-    unsigned long value2;
-    vaddr_t addr2;
-    uint32_t value3;
-    struct futex_deadline deadline;
-};
-
 int futex_key_of(vaddr_t addr, bool private, enum vm_access access, struct futex_key *key)
 {
     struct vm_map *map = process_self()->map;
@@ -27,20 +17,14 @@ int futex_key_of(vaddr_t addr, bool private, enum vm_access access, struct futex
                    : vm_futex_key_shared(map, addr, access, key);
 }
 
-static int futex_get(const struct futex_call *c, vaddr_t addr, enum vm_access access,
-                     struct futex_key *key)
-{
-    return futex_key_of(addr, c->op & FUTEX_PRIVATE_FLAG, access, key);
-}
-
 // The keys of both words.
-static int futex_get_two(const struct futex_call *c, enum vm_access access2,
+static int futex_get_two(vaddr_t addr, vaddr_t addr2, bool private, enum vm_access access2,
                          struct futex_key key[2])
 {
-    int err = futex_get(c, c->addr, VM_ACCESS_READ, &key[0]);
+    int err = futex_key_of(addr, private, VM_ACCESS_READ, &key[0]);
     if (err != 0)
         return err;
-    err = futex_get(c, c->addr2, access2, &key[1]);
+    err = futex_key_of(addr2, private, access2, &key[1]);
     if (err != 0)
         futex_key_put(&key[0]);
     return err;
@@ -73,50 +57,44 @@ static long futex_wait_restart(struct restart *r)
     return err == -EINTR ? -ERESTART_RESTARTBLOCK : err;
 }
 
-static long futex_call_wait(const struct futex_call *c, uint32_t bitset)
+static long futex_wait_forever(vaddr_t addr, bool private, uint32_t value, uint32_t bitset)
 {
-    bool private = c->op & FUTEX_PRIVATE_FLAG;
-    if (c->deadline.ns == TIME_NEVER) {
-        long err = futex_wait_until(c->addr, private, c->value, bitset, c->deadline);
-        return err == -EINTR ? -ERESTARTSYS : err;
-    }
-    struct restart *r = &thread_self()->restart;
-    *r = (struct restart){
-        .call = futex_wait_restart,
-        .deadline_ns = c->deadline.ns,
-        .args = {c->addr, private, c->value, bitset | (uint64_t)c->deadline.realtime << 32}};
-    return futex_wait_restart(r);
+    long err =
+        futex_wait_until(addr, private, value, bitset, (struct futex_deadline){.ns = TIME_NEVER});
+    return err == -EINTR ? -ERESTARTSYS : err;
 }
 
-static long futex_call_wake(const struct futex_call *c, uint32_t bitset)
+static long futex_call_wake(vaddr_t addr, bool private, int nr, uint32_t bitset)
 {
     struct futex_key key;
-    int err = futex_get(c, c->addr, VM_ACCESS_READ, &key);
+    int err = futex_key_of(addr, private, VM_ACCESS_READ, &key);
     if (err != 0)
         return err;
-    err = futex_wake(&key, (int)c->value, bitset);
+    err = futex_wake(&key, nr, bitset);
     futex_key_put(&key);
     return err;
 }
 
-static long futex_call_requeue(const struct futex_call *c, const uint32_t *compare)
+static long futex_call_requeue(vaddr_t addr, vaddr_t addr2, bool private, int nr_wake,
+                               int nr_requeue, const uint32_t *compare)
 {
     struct futex_key key[2];
-    int err = futex_get_two(c, VM_ACCESS_READ, key);
+    int err = futex_get_two(addr, addr2, private, VM_ACCESS_READ, key);
     if (err != 0)
         return err;
-    err = futex_requeue(&key[0], &key[1], (int)c->value, (int)c->value2, c->addr, compare);
+    err = futex_requeue(&key[0], &key[1], nr_wake, nr_requeue, addr, compare);
     futex_put_two(key);
     return err;
 }
 
-static long futex_call_wake_op(const struct futex_call *c)
+static long futex_call_wake_op(vaddr_t addr, vaddr_t addr2, bool private, int nr, int nr2,
+                               uint32_t op)
 {
     struct futex_key key[2];
-    int err = futex_get_two(c, VM_ACCESS_WRITE, key);
+    int err = futex_get_two(addr, addr2, private, VM_ACCESS_WRITE, key);
     if (err != 0)
         return err;
-    err = futex_wake_op(&key[0], (int)c->value, &key[1], c->addr2, (int)c->value2, c->value3);
+    err = futex_wake_op(&key[0], nr, &key[1], addr2, nr2, op);
     futex_put_two(key);
     return err;
 }
@@ -127,18 +105,47 @@ static long futex_restart(int err)
     return err == -EINTR ? -ERESTARTNOINTR : err;
 }
 
-static long futex_call_lock(const struct futex_call *c)
+static long futex_call_lock(vaddr_t addr, bool private, int command, struct futex_deadline deadline)
 {
     struct futex_key key;
-    int err = futex_get(c, c->addr, VM_ACCESS_WRITE, &key);
+    int err = futex_key_of(addr, private, VM_ACCESS_WRITE, &key);
     if (err != 0)
         return err;
-    if (c->command == FUTEX_UNLOCK_PI)
-        err = futex_unlock_pi(&key, c->addr);
+    if (command == FUTEX_UNLOCK_PI)
+        err = futex_unlock_pi(&key, addr);
     else
-        err = futex_lock_pi(&key, c->addr, c->deadline, c->command == FUTEX_TRYLOCK_PI);
+        err = futex_lock_pi(&key, addr, deadline, command == FUTEX_TRYLOCK_PI);
     futex_key_put(&key);
     return futex_restart(err);
+}
+
+// The operations that may have a timeout, and the longest ones. Named as futex(2) does.
+struct futex_call {
+    vaddr_t addr;
+    int op, command;
+    uint32_t value;
+    unsigned long value2;
+    vaddr_t addr2;
+    uint32_t value3;
+    struct futex_deadline deadline;
+};
+
+static bool futex_is_private(const struct futex_call *c)
+{
+    return c->op & FUTEX_PRIVATE_FLAG;
+}
+
+static long futex_call_wait(const struct futex_call *c, uint32_t bitset)
+{
+    bool private = futex_is_private(c);
+    if (c->deadline.ns == TIME_NEVER)
+        return futex_wait_forever(c->addr, private, c->value, bitset);
+    struct restart *r = &thread_self()->restart;
+    *r = (struct restart){
+        .call = futex_wait_restart,
+        .deadline_ns = c->deadline.ns,
+        .args = {c->addr, private, c->value, bitset | (uint64_t)c->deadline.realtime << 32}};
+    return futex_wait_restart(r);
 }
 
 static long futex_call_wait_requeue(const struct futex_call *c)
@@ -146,7 +153,7 @@ static long futex_call_wait_requeue(const struct futex_call *c)
     struct futex_key key[2];
     if (c->addr == c->addr2)
         return -EINVAL;
-    int err = futex_get_two(c, VM_ACCESS_WRITE, key);
+    int err = futex_get_two(c->addr, c->addr2, futex_is_private(c), VM_ACCESS_WRITE, key);
     if (err != 0)
         return err;
     err = futex_wait_requeue_pi(&key[0], c->addr, c->value, &key[1], c->addr2, c->deadline);
@@ -159,7 +166,7 @@ static long futex_call_requeue_pi(const struct futex_call *c)
     struct futex_key key[2];
     if (c->addr == c->addr2 || c->value != 1)
         return -EINVAL;
-    int err = futex_get_two(c, VM_ACCESS_WRITE, key);
+    int err = futex_get_two(c->addr, c->addr2, futex_is_private(c), VM_ACCESS_WRITE, key);
     if (err != 0)
         return err;
     err = futex_requeue_pi(&key[0], &key[1], (int)c->value2, c->addr, c->value3, c->addr2);
@@ -188,8 +195,8 @@ static int futex_read_timeout(struct futex_call *c, vaddr_t timeout)
     return 0;
 }
 
-long sys_futex(vaddr_t addr, int op, uint32_t value, unsigned long arg, vaddr_t addr2,
-               uint32_t value3)
+static __attribute__((noinline)) long futex_call(vaddr_t addr, int op, uint32_t value,
+                                                 unsigned long arg, vaddr_t addr2, uint32_t value3)
 {
     struct futex_call c = {.addr = addr,
                            .op = op,
@@ -209,21 +216,9 @@ long sys_futex(vaddr_t addr, int op, uint32_t value, unsigned long arg, vaddr_t 
         return futex_call_wait(&c, FUTEX_BITSET_MATCH_ANY);
     case FUTEX_WAIT_BITSET:
         return futex_call_wait(&c, value3);
-    case FUTEX_WAKE:
-        return futex_call_wake(&c, FUTEX_BITSET_MATCH_ANY);
-    case FUTEX_WAKE_BITSET:
-        return futex_call_wake(&c, value3);
-    case FUTEX_REQUEUE:
-        return futex_call_requeue(&c, NULL);
-    case FUTEX_CMP_REQUEUE:
-        return futex_call_requeue(&c, &c.value3);
-    case FUTEX_WAKE_OP:
-        return futex_call_wake_op(&c);
     case FUTEX_LOCK_PI:
     case FUTEX_LOCK_PI2:
-    case FUTEX_TRYLOCK_PI:
-    case FUTEX_UNLOCK_PI:
-        return futex_call_lock(&c);
+        return futex_call_lock(addr, futex_is_private(&c), c.command, c.deadline);
     case FUTEX_WAIT_REQUEUE_PI:
         return futex_call_wait_requeue(&c);
     case FUTEX_CMP_REQUEUE_PI:
@@ -231,4 +226,41 @@ long sys_futex(vaddr_t addr, int op, uint32_t value, unsigned long arg, vaddr_t 
     default:
         return -ENOSYS;
     }
+}
+
+long sys_futex(vaddr_t addr, int op, uint32_t value, unsigned long arg, vaddr_t addr2,
+               uint32_t value3)
+{
+    const struct futex_deadline never = {.ns = TIME_NEVER};
+    bool private = op & FUTEX_PRIVATE_FLAG;
+    switch (op & ~FUTEX_PRIVATE_FLAG) {
+    case FUTEX_WAKE:
+        return futex_call_wake(addr, private, (int)value, FUTEX_BITSET_MATCH_ANY);
+    case FUTEX_WAKE_BITSET:
+        return futex_call_wake(addr, private, (int)value, value3);
+    case FUTEX_REQUEUE:
+        return futex_call_requeue(addr, addr2, private, (int)value, (int)arg, NULL);
+    case FUTEX_CMP_REQUEUE:
+        return futex_call_requeue(addr, addr2, private, (int)value, (int)arg, &value3);
+    case FUTEX_WAKE_OP:
+        return futex_call_wake_op(addr, addr2, private, (int)value, (int)arg, value3);
+    case FUTEX_WAIT:
+        if (arg == 0)
+            return futex_wait_forever(addr, private, value, FUTEX_BITSET_MATCH_ANY);
+        break;
+    case FUTEX_WAIT_BITSET:
+    case FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME: // what glibc waits with
+        if (arg == 0)
+            return futex_wait_forever(addr, private, value, value3);
+        break;
+    case FUTEX_TRYLOCK_PI:
+    case FUTEX_UNLOCK_PI:
+        return futex_call_lock(addr, private, op & FUTEX_CMD_MASK, never);
+    case FUTEX_LOCK_PI:
+    case FUTEX_LOCK_PI2:
+        if (arg == 0)
+            return futex_call_lock(addr, private, op & FUTEX_CMD_MASK, never);
+        break;
+    }
+    return futex_call(addr, op, value, arg, addr2, value3);
 }

@@ -79,10 +79,12 @@ void rb_insert(struct rb_root *root, struct rb_node *parent, struct rb_node **li
 {
     n->parent = parent;
     n->left = n->right = NULL;
-    n->red = true;
+    n->red = parent != NULL;
     *link = n;
     if (augment)
         rb_propagate(n, augment);
+    if (!parent) // the root
+        return;
 
     // A red node with a red parent is the only violation there can be; move it up or rotate it
     // away.
@@ -168,6 +170,10 @@ void rb_erase(struct rb_root *root, struct rb_node *n, rb_augment_fn augment)
     struct rb_node *child, *parent; // what moves up, and below whom
     bool removed_red;
 
+    if (root->node == n && !n->left && !n->right) { // the only one
+        root->node = NULL;
+        return;
+    }
     if (n->left && n->right) {
         // Its successor has no left child: take it out and put it in n's place.
         struct rb_node *next = n->right;

@@ -3,13 +3,9 @@
 // many buckets there are is the board's choice (FUTEX_BUCKETS, board.mk).
 #include "futex_priv.h"
 
-#ifndef FUTEX_BUCKETS
-#define FUTEX_BUCKETS (256 * NR_CPUS_MAX)
-#endif
-
 _Static_assert((FUTEX_BUCKETS & (FUTEX_BUCKETS - 1)) == 0, "the hash is cut by a mask");
 
-static struct futex_bucket futex_buckets[FUTEX_BUCKETS];
+struct futex_bucket futex_buckets[FUTEX_BUCKETS];
 struct futex_bucket futex_pi;
 
 static void futex_bucket_init(struct futex_bucket *b)
@@ -27,13 +23,6 @@ void futex_init(void)
     futex_bucket_init(&futex_pi);
 }
 
-struct futex_bucket *futex_bucket_of(const struct futex_key *key)
-{
-    // Multiplying by an odd number near 2^64/phi spreads nearby words; the top bits are the best.
-    uint64_t h = (uint64_t)key->owner / 16 + key->index * PAGE_SIZE + key->offset / 4;
-    return &futex_buckets[(h * 0x9e3779b97f4a7c15ULL) >> 32 & (FUTEX_BUCKETS - 1)];
-}
-
 static inline int futex_key_compare(const struct futex_key *a, const struct futex_key *b)
 {
     if (a->index != b->index)
@@ -48,12 +37,6 @@ static inline int futex_key_compare(const struct futex_key *a, const struct fute
 bool futex_key_equal(const struct futex_key *a, const struct futex_key *b)
 {
     return futex_key_compare(a, b) == 0;
-}
-
-void futex_lock_one(struct futex_bucket *b)
-{
-    ASSERT(!spin_is_held(&futex_pi.lock));
-    spin_lock(&b->lock);
 }
 
 void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b)

@@ -32,14 +32,29 @@ struct futex_bucket {
     uint64_t waits, wakes, gave_up, requeues, collisions;
 };
 
+#ifndef FUTEX_BUCKETS
+#define FUTEX_BUCKETS (256 * NR_CPUS_MAX)
+#endif
+extern struct futex_bucket futex_buckets[FUTEX_BUCKETS];
+
+static inline struct futex_bucket *futex_bucket_of(const struct futex_key *key)
+{
+    // Multiplying by an odd number near 2^64/phi spreads nearby words; the top bits are the best.
+    uint64_t h = (uint64_t)key->owner / 16 + key->index * PAGE_SIZE + key->offset / 4;
+    return &futex_buckets[(h * 0x9e3779b97f4a7c15ULL) >> 32 & (FUTEX_BUCKETS - 1)];
+}
+
 // Every waiter for a lock is here, whatever its word hashes to: chains of owners cross buckets, and
 // under one lock a chain can be walked. Its `keys` are the locks that somebody waits for.
 extern struct futex_bucket futex_pi;
 extern uint64_t pi_nr_boosts; // under the same lock
 
-struct futex_bucket *futex_bucket_of(const struct futex_key *key);
+static inline void futex_lock_one(struct futex_bucket *b)
+{
+    ASSERT(!spin_is_held(&futex_pi.lock)); // the order
+    spin_lock(&b->lock);
+}
 bool futex_key_equal(const struct futex_key *a, const struct futex_key *b);
-void futex_lock_one(struct futex_bucket *b); // asserts the order
 void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b);
 void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b);
 

@@ -109,6 +109,12 @@ MUTATIONS = (
     ("sync/futex_requeue.c", "atomic_store(&w->bucket, to)", "(void)to", FUTEX),
     ("sync/futex_requeue.c", "to->requeues += (unsigned int)moved;", "", FUTEX),
     ("sync/futex_wait.c", "b->gave_up++;", "", FUTEX),
+    ("sync/futex_priv.h", "atomic_store(&b->nr, b->nr + 1);", "", FUTEX),
+    ("sync/futex_priv.h", "atomic_store(&b->nr, b->nr - 1);", "", FUTEX),
+    ("sync/futex_requeue.c", "futex_count_in(to);", "", FUTEX),
+    ("sync/futex_wait.c", "else\n            futex_count_out(b);", "", FUTEX),
+    ("sync/futex.c", "if (futex_is_idle(b))\n        return 0;", "", FUTEX),
+    ("sync/futex_requeue_pi.c", "futex_count_out(r->from);", "", PI_REQUEUE),
     # Locks with priority inheritance.
     ("sync/pi.c", "if (boost == pi->boost)\n        return;", "if (boost <= pi->boost)\n        return;", PI),
     ("sync/pi.c", "if (!w || w->priority == priority)\n            return;", "return;", PI),

@@ -9,6 +9,8 @@
 #include <linux/futex.h>
 #include <stdlib.h>
 
+#include "../../../sync/futex_priv.h"
+
 #define THREADS 6
 #define ROUNDS  2000
 
@@ -342,6 +344,56 @@ static void a_clock_step_is_noticed(void **state)
     host_run_threads(2, realtime_rounds);
 }
 
+// A bucket where nobody waits any more counts nobody, and a wake there doesn't take its lock: it
+// passes while another thread holds that.
+static uint32_t stage; // 1: held, 2: woken
+
+static void hold_idle_bucket(void)
+{
+    struct futex_key key = key_of(&words[0]);
+    struct futex_bucket *b = futex_bucket_of(&key);
+    struct futex_waiter waiter;
+    struct futex_wait_word list = {.key = key, .addr = (vaddr_t)&words[0], .expected = 0};
+    words[0] = 1;
+    assert_int_equal(wait_word(&words[0], 0, never), -EAGAIN);
+    assert_int_equal(futex_wait_any(&list, &waiter, 1, never), -EAGAIN);
+    assert_int_equal(wait_word(&words[0], 1, in_ms(1)), -ETIMEDOUT);
+    assert_true(futex_is_idle(b));
+    spin_lock(&b->lock);
+    atomic_store(&stage, 1);
+    uint64_t end = host_now_ns() + 5 * NS_PER_SEC;
+    while (atomic_load(&stage) != 2 && host_now_ns() < end)
+        hart_relax();
+    bool passed = atomic_load(&stage) == 2;
+    spin_unlock(&b->lock);
+    assert_true(passed);
+}
+
+static void *idle_bucket_thread(void *id)
+{
+    if (id == NULL) {
+        hold_idle_bucket();
+        return NULL;
+    }
+    while (atomic_load(&stage) == 0)
+        hart_relax();
+    assert_int_equal(wake_word(&words[0], 1), 0);
+    atomic_store(&stage, 2);
+    return NULL;
+}
+
+static void an_idle_bucket_is_not_locked(void **state)
+{
+    stage = 0;
+    host_run_threads(2, idle_bucket_thread);
+}
+
+static void assert_all_idle(void)
+{
+    for (unsigned int i = 0; i < FUTEX_BUCKETS; i++)
+        assert_true(futex_is_idle(&futex_buckets[i]));
+}
+
 // Nothing is lost: each wait ends woken, timed out or interrupted, and what wakers counted is what
 // waiters saw.
 static uint64_t count_woken, count_timeout, count_intr, count_again, count_wakes;
@@ -412,6 +464,7 @@ static void nothing_is_lost_in_a_storm(void **state)
     assert_int_equal(count_woken + count_timeout + count_intr, (THREADS - 2) * ROUNDS);
     assert_true(count_woken > 0 && count_timeout > 0 && count_intr > 0);
     assert_int_equal(key_refs, 0);
+    assert_all_idle();
 }
 
 int main(void)
@@ -427,6 +480,7 @@ int main(void)
         cmocka_unit_test_setup(wake_op_is_atomic, futex_setup),
         cmocka_unit_test_setup(wait_any_tells_which, futex_setup),
         cmocka_unit_test_setup(a_clock_step_is_noticed, futex_setup),
+        cmocka_unit_test_setup(an_idle_bucket_is_not_locked, futex_setup),
         cmocka_unit_test_setup(nothing_is_lost_in_a_storm, futex_setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

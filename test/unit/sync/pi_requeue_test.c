@@ -3,6 +3,8 @@
 // under ThreadSanitizer.
 #include "pi_host.h"
 
+#include "../../../sync/futex_priv.h"
+
 #define THREADS 6
 #define ROUNDS  1500
 
@@ -215,6 +217,8 @@ static void a_storm_of_conditions(void **state)
     assert_int_equal(nr_with_lock + nr_without, (THREADS - 1) * ROUNDS);
     assert_true(nr_with_lock > 0 && nr_without > 0);
     assert_int_equal(words[1], 0);
+    for (unsigned int i = 0; i < FUTEX_BUCKETS; i++)
+        assert_true(futex_is_idle(&futex_buckets[i]));
 }
 
 int main(void)
