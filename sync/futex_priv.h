@@ -70,13 +70,14 @@ static inline void futex_count_out(struct futex_bucket *b)
     atomic_store(&b->nr, b->nr - 1);
 }
 
-// nr of them go from one to the other, under both locks.
+// nr of them go from one to the other, under both locks. In this order: who finds nobody counted at
+// the one has to find them at the other.
 static inline void futex_count_move(struct futex_bucket *from, struct futex_bucket *to,
                                     unsigned int nr)
 {
-    atomic_store(&from->nr, from->nr - nr);
     atomic_store(&to->nr, to->nr + nr);
     atomic_fence(); // partner: the fence in futex_is_idle()
+    atomic_store(&from->nr, from->nr - nr);
 }
 
 // Nobody waits for a word or a lock of this bucket, as far as the caller owes him a wake.
