@@ -75,6 +75,7 @@ MUTATIONS = (
      "bool whole = true;\n    if (whole)\n        page_hold", HUGE),
     ("mm/vm_huge.c", "mmu_context_flush(&c->space->context, start, start + size);", "(void)start;", FAULT),
     ("mm/vm_region.c", "    if (addr % vm_region_page_size(r->flags) != 0)", "    if (false)", FAULT),
+    ("mm/page.c", "clear_by_block = cpu_features()->zicboz;", "", PAGES),
     # Pages of 1 GiB and 64 KiB.
     ("mm/vm_huge.c", "block_hold(block + ((size_t)i << part), part);", "(void)part;", LARGE),
     ("mm/vm_huge.c", "huge_drop(block + ((size_t)i << part), part);", "(void)part;", LARGE),

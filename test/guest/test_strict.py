@@ -69,9 +69,20 @@ def test_busybox(lab, bits, rounds):
 @pytest.mark.slow
 @pytest.mark.parametrize("bits", [16, 4, 0])
 def test_a_million_random_calls(lab, bits):
-    """Four threads on four harts, each against its shadow; what they leave is compared with /proc/self/maps."""
+    """Four threads that take turns on four harts, each against its shadow; what they leave is compared with
+    /proc/self/maps. With all four at once a million takes hours where the host has two cores: a remote fence spins
+    until the host lets the other hart run."""
     shell = lab.shell(spec(lab, f"strict,x-asid-bits={bits}"))
-    status, text = shell.run("VM_STEPS=125000 /test/vmrandom", 1500)
+    status, text = shell.run("VM_RUNNING=1 VM_STEPS=125000 /test/vmrandom", 1400)
+    assert status == 0, text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bits", [16, 4, 0])
+def test_random_calls_at_once(lab, bits):
+    """A hundred thousand calls, from all four threads at the same time."""
+    shell = lab.shell(spec(lab, f"strict,x-asid-bits={bits}"))
+    status, text = shell.run("VM_STEPS=12500 /test/vmrandom", 1400)
     assert status == 0, text
 
 

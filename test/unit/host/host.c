@@ -50,8 +50,11 @@ const struct cpu_features *cpu_features(void)
     return &features;
 }
 
+uint64_t host_nr_block_clears;
+
 void cpu_zero_page(void *page)
 {
+    host_nr_block_clears++;
     memset(page, 0, PAGE_SIZE);
 }
 

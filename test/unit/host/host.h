@@ -49,6 +49,9 @@ extern uint64_t host_fail_at, host_nr_allocs;
 extern bool host_fail_all;
 void host_fail(uint64_t n, bool all);
 
+// Pages cleared with Zicboz, which the host's harts have.
+extern uint64_t host_nr_block_clears;
+
 // Locks held now, over all; each public call must leave it as it was.
 extern int host_locks_held;
 extern uint64_t host_memlock; // what port_memlock_limit() answers

@@ -69,6 +69,26 @@ static void prepared_pages_are_zeroed(void **state)
     assert_int_equal(free_now(), before);
 }
 
+// Where harts have Zicboz every page of zeros is made with it, large ones too.
+static void zeros_come_by_the_block(void **state)
+{
+    uint64_t before = host_nr_block_clears;
+    struct page *p = page_alloc(3, PAGE_ALLOC_ZERO);
+    assert_int_equal(host_nr_block_clears - before, 8);
+    page_put(p);
+    before = host_nr_block_clears;
+    uint64_t made = 0;
+    while (page_prepare_zeroed())
+        made++;
+    assert_int_equal(host_nr_block_clears - before, made);
+    p = page_alloc(0, PAGE_ALLOC_ZERO); // one of those: not again
+    assert_int_equal(host_nr_block_clears - before, made);
+    page_put(p);
+    p = page_alloc(0, 0);
+    assert_int_equal(host_nr_block_clears - before, made);
+    page_put(p);
+}
+
 static void last_reference_frees(void **state)
 {
     uint64_t before = free_now();
@@ -195,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_aligned_and_zeroed),
         cmocka_unit_test(prepared_pages_are_zeroed),
+        cmocka_unit_test(zeros_come_by_the_block),
         cmocka_unit_test(last_reference_frees),
         cmocka_unit_test(exhaustion_and_merging),
         cmocka_unit_test(random_orders_never_overlap),
