@@ -246,6 +246,14 @@ int vm_map_unmap_pages(struct vm_map *m, vaddr_t start, vaddr_t end)
     return err;
 }
 
+static void unmap_regions(struct vm_map *m, vaddr_t start, vaddr_t end)
+{
+    for (struct vm_region *next, *r = vm_region_find(m, start); r && r->start < end; r = next) {
+        next = vm_region_next(r);
+        vm_region_remove(r);
+    }
+}
+
 int vm_map_unmap_locked(struct vm_map *m, vaddr_t start, vaddr_t end)
 {
     struct vm_region *r = vm_region_find(m, start);
@@ -259,12 +267,43 @@ int vm_map_unmap_locked(struct vm_map *m, vaddr_t start, vaddr_t end)
         vm_region_merge_range(m, start, end);
         return err;
     }
-    for (r = vm_region_find(m, start); r && r->start < end;) {
-        struct vm_region *next = vm_region_next(r);
-        vm_region_remove(r);
-        r = next;
-    }
+    unmap_regions(m, start, end);
     return 0;
+}
+
+// Only private anonymous memory? Then no object needs to find its pages, and no device's memory is
+// given back, before they are unmapped.
+static bool unmap_is_anonymous(const struct vm_map *m, vaddr_t start, vaddr_t end)
+{
+    const struct vm_region *r = vm_region_find(m, start);
+    while (r && r->start < end && !r->object && !r->file)
+        r = vm_region_next(r);
+    return !r || r->start >= end;
+}
+
+// The regions of [start, end) go under the write lock, with what may fail; then the lock is only
+// held for reading, so that other threads' faults go on while pages are unmapped, fenced and freed.
+// Nobody maps there before the caller unlocks. 0 or -errno; the lock is held for reading.
+static int unmap_downgraded(struct vm_map *m, vaddr_t start, vaddr_t end)
+{
+    struct vm_cursor c;
+    int err = vm_region_isolate(m, start, end);
+
+    if (err != 0) {
+        rwlock_downgrade(&m->lock);
+        return err;
+    }
+    vm_cursor_open(&c, &m->space, start, end);
+    err = vm_cursor_own(&c, end - start, VM_OWN_EDGES);
+    if (err == 0)
+        unmap_regions(m, start, end); // which takes no object's lock here
+    else
+        vm_region_merge_range(m, start, end);
+    rwlock_downgrade(&m->lock);
+    if (err == 0)
+        vm_cursor_unmap(&c, end - start);
+    vm_cursor_close(&c);
+    return err;
 }
 
 int vm_map_munmap(struct vm_map *m, vaddr_t addr, size_t size)
@@ -274,8 +313,15 @@ int vm_map_munmap(struct vm_map *m, vaddr_t addr, size_t size)
     size = ALIGN_UP(size, PAGE_SIZE);
     if (size == 0)
         return -EINVAL;
+    int err;
     rwlock_write_lock(&m->lock);
-    int err = vm_map_unmap_locked(m, addr, addr + size);
-    rwlock_write_unlock(&m->lock);
+    const struct vm_region *r = vm_region_find(m, addr);
+    if (r && r->start < addr + size && unmap_is_anonymous(m, addr, addr + size)) {
+        err = unmap_downgraded(m, addr, addr + size);
+        rwlock_read_unlock(&m->lock);
+    } else {
+        err = vm_map_unmap_locked(m, addr, addr + size);
+        rwlock_write_unlock(&m->lock);
+    }
     return err;
 }

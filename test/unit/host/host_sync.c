@@ -181,6 +181,13 @@ void rwlock_write_unlock(struct rwlock *l)
     host_locks_held--;
 }
 
+void rwlock_downgrade(struct rwlock *l)
+{
+    ASSERT(l->writer && l->nr_readers == 0);
+    l->writer = NULL;
+    l->nr_readers = 1;
+}
+
 void rwlock_assert_held(const struct rwlock *l)
 {
     ASSERT(l->writer || l->nr_readers > 0);
