@@ -70,7 +70,8 @@ void run_queue_account(struct run_queue *rq, uint64_t now, int sampled_user)
     sched_queue_advance(&rq->queue, &t->sched);
 }
 
-// When the tick is due for what runs now and what waits.
+// When the tick is due for what runs now and what waits. The CPU timers are told of the run time
+// that adds up, so that who often makes way for others doesn't escape them.
 static void run_queue_set_tick(struct run_queue *rq, uint64_t now)
 {
     struct thread *t = rq->current;
@@ -80,7 +81,10 @@ static void run_queue_set_tick(struct run_queue *rq, uint64_t now)
     }
     if (t->sched.slice_left_ns == 0)
         t->sched.slice_left_ns = sched_entity_slice(&t->sched);
-    rq->tick_ns = now + (rq->queue.nr > 0 ? t->sched.slice_left_ns : SCHED_TICK_ALONE_NS);
+    uint64_t untold_ns =
+        t->user_ns + t->system_ns - t->sched.ticked_user_ns - t->sched.ticked_system_ns;
+    uint64_t left_ns = SCHED_TICK_ALONE_NS - MIN(untold_ns, SCHED_TICK_ALONE_NS);
+    rq->tick_ns = now + (rq->queue.nr > 0 ? MIN(t->sched.slice_left_ns, left_ns) : left_ns);
     timer_request_tick(rq->tick_ns);
 }
 
@@ -260,13 +264,13 @@ void sched_tick(void)
     run_queue_account(rq, now, user && t->process != kernel_process);
     if (sched_queue_slice_ends(&rq->queue, &t->sched))
         run_queue_resched(rq, true);
-    run_queue_set_tick(rq, now);
-    if (rq->queue.nr > 0 && now >= rq->next_balance_ns)
-        sched_push(rq, now);
     uint64_t user_ns = t->user_ns - t->sched.ticked_user_ns;
     uint64_t system_ns = t->system_ns - t->sched.ticked_system_ns;
     t->sched.ticked_user_ns = t->user_ns;
     t->sched.ticked_system_ns = t->system_ns;
+    run_queue_set_tick(rq, now);
+    if (rq->queue.nr > 0 && now >= rq->next_balance_ns)
+        sched_push(rq, now);
     spin_unlock(&rq->lock);
     itimer_tick(t->process, user_ns, system_ns); // `t` is the thread that this interrupted
 }

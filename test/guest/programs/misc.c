@@ -80,6 +80,29 @@ TEST(cpu_time_limit_sends_xcpu)
     CHECK_EQ(WTERMSIG(status), SIGXCPU);
 }
 
+// Each of its turns is shorter than the scheduler's tick.
+TEST(cpu_time_limit_of_who_makes_way_often)
+{
+    cpu_set_t first;
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    CHECK_EQ(sched_setaffinity(0, sizeof(first), &first), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rlimit limit = {1, 3};
+        setrlimit(RLIMIT_CPU, &limit);
+        for (;;)
+            ;
+    }
+    int status;
+    pid_t ended;
+    while ((ended = waitpid(pid, &status, WNOHANG)) == 0)
+        usleep(1000);
+    CHECK_EQ(ended, pid);
+    CHECK(WIFSIGNALED(status));
+    CHECK_EQ(WTERMSIG(status), SIGXCPU);
+}
+
 TEST(prctl_basics)
 {
     char name[17] = "";
