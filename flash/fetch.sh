@@ -93,7 +93,9 @@ unpack() {
             './usr/lib/linux-image-*/microchip' './usr/lib/linux-image-*/sifive' \
             './usr/lib/modules/*/drivers/mmc' './usr/lib/modules/*/drivers/watchdog/watchdog.ko*' \
             './usr/lib/modules/*/drivers/watchdog/starfive*' \
-            './usr/lib/modules/*/drivers/i2c/busses/i2c-designware*'
+            './usr/lib/modules/*/drivers/i2c/busses/i2c-designware*' \
+            './usr/lib/modules/*/fs/fat' './usr/lib/modules/*/fs/nls' './usr/lib/modules/*/drivers/virtio' \
+            './usr/lib/modules/*/drivers/block/virtio_blk.ko*'
         ln -sfn "$(cd "$2" && echo usr/lib/linux-image-*)" "$2/dtbs"
         ln -sfn "$(cd "$2" && echo usr/lib/modules/*/kernel)" "$2/modules"
         ;;
@@ -106,7 +108,7 @@ fetch_packages() {
     out=$top/build/debian/$name
     stamp=$out/.fetched
     # A kernel's folder from before it had all of this is made anew.
-    case $name in linux-image-*) [ -e "$out/dtbs/sifive" ] || rm -f "$stamp" ;; esac
+    case $name in linux-image-*) [ -e "$out/modules/fs/fat" ] || rm -f "$stamp" ;; esac
     [ "$(cat "$stamp" 2> /dev/null)" != "$kind" ] || return 0
     list=$cache/$suite-$kind-$name.list
     if [ ! -s "$list" ] || ! (cd "$cache/packages" && sha256sum --quiet -c "$list") > /dev/null 2>&1

@@ -223,7 +223,7 @@ static int entry_bytes(struct fat_volume *v, uint32_t cluster, uint8_t bytes[4])
 // What follows `cluster`: 0 is "free", anything outside the volume the end of a chain.
 static int table_get(struct fat_volume *v, uint32_t cluster, uint32_t *next)
 {
-    uint8_t b[4];
+    uint8_t b[4] = {0};
     int err = entry_bytes(v, cluster, b);
 
     if (err != 0)
@@ -239,7 +239,7 @@ static int table_get(struct fat_volume *v, uint32_t cluster, uint32_t *next)
 
 static int table_set(struct fat_volume *v, uint32_t cluster, uint32_t value)
 {
-    uint8_t b[4], *byte;
+    uint8_t b[4] = {0}, *byte;
     unsigned int nr;
     uint64_t at = entry_at(v, cluster, &nr);
 

@@ -119,9 +119,13 @@ def test_unleashed_writes_its_card(lab):
     assert shell.check("dd if=/dev/mmcblk0p3 bs=64k skip=800 count=16 2>/dev/null | sha256sum", 60).split()[0] == ours
     status, text = shell.run("dd if=/tmp/x of=/dev/mmcblk0p3 bs=64k seek=1935", 60)
     assert status == 1 and "No space left" in text
+    shell.check("mkdir -p /mnt; mount -t vfat /dev/mmcblk0p3 /mnt && cp /tmp/x '/mnt/A file.bin' && umount /mnt", 120)
     shell.machine.write("reboot -f\n")
     assert shell.machine.wait_end(30) == 0
-    assert sha256(shell.machine.boot.disk, (10274 << 9) + 800 * 65536, 1 << 20) == ours
+    card = shell.machine.boot.disk
+    assert sha256(card, (10274 << 9) + 800 * 65536, 1 << 20) == ours
+    images.command(["mcopy", "-n", "-i", f"{card}@@{10274 << 9}", "::/A file.bin", card + ".file"])
+    assert sha256(card + ".file") == ours
 
 
 def run_programs(shell, names):

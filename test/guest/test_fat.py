@@ -66,7 +66,7 @@ def boot(lab, kernel, disk):
     for name in MODULES:
         if name in modules:
             shell.check(f"insmod /lib/{name}.ko")
-    shell.check("test -b /dev/vda || mount -t devtmpfs none /dev")
+    shell.check("test -b /dev/vda")
     return shell
 
 
@@ -78,7 +78,9 @@ def contents(path, name):
 def test_what_the_guest_writes(lab, kernel, bits):
     path, source = volume(bits, kernel)
     shell = boot(lab, kernel, path)
-    check = shell.check
+    def check(command, timeout=90):
+        return shell.check(command, timeout)
+
     check("mkdir -p /mnt; mount -t vfat -o iocharset=utf8 /dev/vda /mnt; cd /mnt")
     # what mtools wrote
     with open(source, "rb") as file:
@@ -88,7 +90,7 @@ def test_what_the_guest_writes(lab, kernel, bits):
     assert set(check("ls -1").split("\n")) == {"A long name with spaces.txt", "folder", ""}
     assert check("stat -c '%s %F %A' folder/SHORT.TXT").strip() == "1300000 regular file -rwxr-xr-x"
     # written, appended, cut, moved, removed
-    check("seq 1 50000 > numbers; seq 50001 60000 >> numbers; seq 1 60000 > /tmp/numbers; cmp numbers /tmp/numbers")
+    check("seq 1 15000 > numbers; seq 15001 20000 >> numbers; seq 1 20000 > /tmp/numbers; cmp numbers /tmp/numbers", 120)
     check("mkdir -p new/deeper/deepest; mv numbers new/deeper/moved.numbers")
     check("cp 'A long name with spaces.txt' copy; dd if=/dev/null of=copy bs=1 seek=5000 2>/dev/null")
     check("dd if=/dev/zero of=holes bs=1 count=1 seek=300000 2>/dev/null")
@@ -116,7 +118,7 @@ def test_what_the_guest_writes(lab, kernel, bits):
     shell.machine.wait_end(30)
     # the host's view
     checked(path)
-    assert contents(path, "::/new/deeper/moved.numbers") == "".join(f"{n}\n" for n in range(1, 60001)).encode()
+    assert contents(path, "::/new/deeper/moved.numbers") == "".join(f"{n}\n" for n in range(1, 20001)).encode()
     assert contents(path, "::/holes") == bytes(300001)
     assert contents(path, "::/new/file number 2.txt") == b"1\n"
     assert contents(path, "::/folder/b") == b"a\n"

@@ -72,6 +72,22 @@ def test_card_keeps_what_is_written(dut, shell):
     shell.check("rm /tmp/x")
 
 
+def test_card_is_mounted(dut, shell):
+    """The FAT that the firmware loaded us from: read, written, and the same after another mount."""
+    disk = dut.option("disk")
+    if not re.search(r"p\d+$", disk or ""):
+        pytest.skip("this machine has no card with a FAT")
+    mount = f"mkdir -p /mnt; mount -t vfat /dev/{disk} /mnt"
+    shell.check(mount, 60)
+    assert shell.check("dd if=/mnt/Image bs=1 skip=56 count=4 2>/dev/null; echo") == "RSC\x05\n"
+    shell.check("grep -q '^label vireo' /mnt/extlinux/extlinux.conf")
+    shell.check("dd if=/dev/urandom of=/tmp/x bs=64k count=32 2>/dev/null; mkdir -p '/mnt/written here'", 60)
+    shell.check("cp /tmp/x '/mnt/written here/A file.bin' && umount /mnt", 120)
+    shell.check(mount, 60)
+    shell.check("cmp /tmp/x '/mnt/written here/A file.bin'", 60)
+    shell.check("rm -r '/mnt/written here' /tmp/x; umount /mnt", 60)
+
+
 @pytest.mark.parametrize("program", ["futex", "robust", "shm", "semaphore", "message", "pthread", "signal", "harts"])
 def test_programs(dut, shell, program):
     """futexes, System V IPC, and what they stand on."""
