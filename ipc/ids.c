@@ -118,7 +118,7 @@ int ipc_add_locked(struct ipc_ids *ids, struct ipc_object *o, unsigned int limit
         slot->sequence = (uint32_t)(wanted >> IPC_INDEX_BITS);
     }
     ids->next = index + 1;
-    ids->nr_used++;
+    atomic_store(&ids->nr_used, ids->nr_used + 1);
     o->slot = slot;
     list_init(&o->key_node);
     if (o->key != IPC_PRIVATE)
@@ -146,7 +146,7 @@ void ipc_remove_locked(struct ipc_ids *ids, struct ipc_object *o)
     list_remove(&o->key_node);
     atomic_store(&slot->object, NULL);
     slot->sequence = slot->sequence == SEQUENCE_MAX ? 1 : slot->sequence + 1;
-    ids->nr_used--;
+    atomic_store(&ids->nr_used, ids->nr_used - 1);
 }
 
 static struct ipc_object *lock_slot(struct ipc_slot *slot)

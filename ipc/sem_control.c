@@ -204,7 +204,7 @@ int sem_info(struct seminfo *info, bool usage)
     info->semaem = SEMAEM;
     if (usage) {
         spin_lock(&sem_ids.lock);
-        info->semusz = (int)sem_ids.nr_used;
+        info->semusz = (int)atomic_load(&sem_ids.nr_used);
         info->semaem = (int)sem_nr_sems;
         spin_unlock(&sem_ids.lock);
     }
