@@ -164,20 +164,31 @@ long sys_dup3(int from, int to, int flags)
 #define MFD_NOEXEC_SEAL 8u
 #define MFD_EXEC        0x10u
 #endif
-#define MEMFD_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC)
+#define MEMFD_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC)
+
+// The size that goes with MFD_HUGETLB: there are files of 2 MiB pages.
+static bool has_huge_size(unsigned int flags)
+{
+    unsigned int shift = flags >> MFD_HUGE_SHIFT & MFD_HUGE_MASK;
+    return shift == 0 || shift == PT_SHIFT(1);
+}
 
 long sys_memfd_create(vaddr_t user_name, unsigned int flags)
 {
     char name[250]; // what Linux allows, and NUL
     struct file *f;
     bool no_exec = (flags & MFD_NOEXEC_SEAL) != 0;
-    if ((flags & ~MEMFD_FLAGS) || (no_exec && (flags & MFD_EXEC)))
+    bool huge = (flags & MFD_HUGETLB) != 0;
+    const unsigned int known = MEMFD_FLAGS | (huge ? MFD_HUGE_MASK << MFD_HUGE_SHIFT : 0);
+    if ((flags & ~known) || (no_exec && (flags & MFD_EXEC)))
         return -EINVAL;
     ssize_t n = user_copy_string(name, user_name, sizeof(name));
     if (n < 0)
         return n == -ENAMETOOLONG ? -EINVAL : n;
+    if (huge && !has_huge_size(flags))
+        return -ENODEV;
     uint32_t seals = no_exec ? F_SEAL_EXEC : flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL;
-    int err = file_create_memory(name, O_RDWR | O_LARGEFILE, no_exec ? 0666 : 0777, seals,
+    int err = file_create_memory(name, O_RDWR | O_LARGEFILE, no_exec ? 0666 : 0777, seals, huge,
                                  thread_self()->cred, &f);
     return err != 0 ? err : sys_file_install(f, flags & MFD_CLOEXEC);
 }

@@ -62,6 +62,8 @@ static long map_file(int fd, struct vm_mmap_args *args, unsigned int prot)
         result = vm_map_mmap(process_self()->map, args);
         if (shared)
             file_end_shared_mapping(f);
+        if (result > 0 && (prot & PROT_WRITE) && f->ops->reach)
+            f->ops->reach(f, args->offset + args->size);
     }
     file_put(f);
     return result;

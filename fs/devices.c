@@ -121,6 +121,7 @@ void devices_init(const struct device_random *random)
     pipe_init();
     eventfd_init();
     netlink_init();
+    hugetlbfs_init();
     epoll_init();
     file_object_init();
     for (unsigned int i = 0; i < ARRAY_SIZE(devices); i++)

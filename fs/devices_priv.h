@@ -5,6 +5,7 @@
 void pipe_init(void); // pipe.c
 void eventfd_init(void);
 void netlink_init(void);
+void hugetlbfs_init(void);
 void file_object_init(void); // eventfd.c
 void epoll_init(void);       // epoll.c
 void kmsg_init(void);        // kmsg.c

@@ -86,11 +86,12 @@ int file_create_anonymous(struct inode *inode, const struct file_ops *ops, int f
     return 0;
 }
 
-int file_create_memory(const char *name, int flags, mode_t mode, uint32_t seals, struct cred *cred,
-                       struct file **file)
+int file_create_memory(const char *name, int flags, mode_t mode, uint32_t seals, bool huge,
+                       struct cred *cred, struct file **file)
 {
     char text[NAME_MAX_LEN + 1];
-    struct inode *inode = tmpfs_create_inode(anonymous_mount->sb, S_IFREG | mode, cred);
+    struct inode *inode = huge ? hugetlbfs_create_inode(mode, cred)
+                               : tmpfs_create_inode(anonymous_mount->sb, S_IFREG | mode, cred);
     if (!inode)
         return -ENOMEM;
     inode->seals = seals;

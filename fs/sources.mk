@@ -35,6 +35,7 @@ sources += fs/file_object.c
 sources += fs/file_open.c
 sources += fs/file_seals.c
 sources += fs/fs_context.c
+sources += fs/hugetlbfs.c
 sources += fs/initramfs.c
 sources += fs/initramfs_entry.c
 sources += fs/inode.c

@@ -39,6 +39,7 @@ void tmpfs_init(void);
 void mount_init(void);
 extern const struct inode_ops tmpfs_inode_ops;
 struct inode *tmpfs_create_inode(struct super_block *sb, mode_t mode, const struct cred *cred);
+struct inode *hugetlbfs_create_inode(mode_t mode, const struct cred *cred); // NULL: no memory
 
 enum last_kind { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 

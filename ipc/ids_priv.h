@@ -50,9 +50,9 @@ struct ipc_slot {
 struct ipc_ids {
     struct spinlock lock;
     struct list_node by_key[IPC_KEY_LISTS];
-    unsigned int nr_used; // looked at without the lock, too
-    unsigned int next;    // where the search for a free slot begins
-    enum ipc_limit wanted;      // the limit that names the next object's id; constant
+    unsigned int nr_used;  // looked at without the lock, too
+    unsigned int next;     // where the search for a free slot begins
+    enum ipc_limit wanted; // the limit that names the next object's id; constant
     // Written once each, with the lock held; read without.
     struct ipc_slot *chunks[IPC_SLOTS_MAX / IPC_CHUNK];
 };

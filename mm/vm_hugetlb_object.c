@@ -6,6 +6,7 @@
 // o->lock guards everything, o->nr_promised included: blocks that the pool keeps for the object.
 #include <errno.h>
 #include <lib/assert.h>
+#include <string.h>
 
 #include "page_priv.h"
 #include "radix_priv.h"
@@ -70,25 +71,36 @@ int vm_hugetlb_object_page(struct vm_object *o, uint64_t index, bool create, str
     return err;
 }
 
-static void clear_part(struct vm_object *o, uint64_t first, uint64_t end)
+static void clear_part(struct vm_object *o, uint64_t offset, uint64_t end)
 {
-    const struct page *block = radix_get(o, ALIGN_DOWN(first, HUGE_PAGES));
-    for (; block && first < end; first++)
-        page_clear((char *)phys_to_virt(page_address(block)) + first % HUGE_PAGES * PAGE_SIZE);
+    const struct page *block = radix_get(o, ALIGN_DOWN(offset >> PAGE_SHIFT, HUGE_PAGES));
+    if (block && offset < end)
+        memset((char *)phys_to_virt(page_address(block)) + offset % PT_SIZE(1), 0, end - offset);
 }
 
-void vm_hugetlb_object_drop(struct vm_object *o, uint64_t first, uint64_t end,
+void vm_hugetlb_object_drop(struct vm_object *o, uint64_t offset, uint64_t end,
                             void (*drop)(void *ctx, struct page *block))
 {
-    uint64_t inner = ALIGN_UP(first, HUGE_PAGES), inner_end = ALIGN_DOWN(end, HUGE_PAGES);
+    uint64_t inner = ALIGN_UP(offset, PT_SIZE(1)), inner_end = ALIGN_DOWN(end, PT_SIZE(1));
 
     mutex_assert_held(&o->lock);
-    if (first < inner)
-        clear_part(o, first, MIN(inner, end));
-    if (inner_end < end && inner_end >= inner)
+    clear_part(o, offset, MIN(inner, end));
+    if (inner_end >= inner)
         clear_part(o, inner_end, end);
     if (inner < inner_end) {
-        vm_object_unmap_locked(o, inner, inner_end);
-        radix_remove(o, inner, inner_end, drop, o);
+        vm_object_unmap_locked(o, inner >> PAGE_SHIFT, inner_end >> PAGE_SHIFT);
+        radix_remove(o, inner >> PAGE_SHIFT, inner_end >> PAGE_SHIFT, drop, o);
     }
+}
+
+void vm_hugetlb_object_trim(struct vm_object *o)
+{
+    uint64_t wanted = o->size_bytes >> PT_SHIFT(1), there = 0;
+
+    mutex_assert_held(&o->lock);
+    radix_for_each(o, 0, wanted * HUGE_PAGES, count_block, &there);
+    if (o->nr_promised <= wanted - there)
+        return;
+    vm_hugetlb_unpromise(o->nr_promised - (wanted - there));
+    o->nr_promised = wanted - there;
 }

@@ -30,6 +30,8 @@ int vm_hugetlb_copy(struct vm_cursor *c, const struct vm_mapping *from, unsigned
 // The block around `index` with a reference: 0, -ENOENT, -ENOMEM (no node of the tree), or -EFAULT:
 // the pool is empty.
 int vm_hugetlb_object_page(struct vm_object *o, uint64_t index, bool create, struct page **block);
-// Pages [first, end) read as zeros: blocks are dropped, parts of one are cleared.
-void vm_hugetlb_object_drop(struct vm_object *o, uint64_t first, uint64_t end,
+// Bytes [offset, end) read as zeros: blocks are dropped, parts of one are cleared.
+void vm_hugetlb_object_drop(struct vm_object *o, uint64_t offset, uint64_t end,
                             void (*drop)(void *ctx, struct page *block));
+// It has become smaller: the pool keeps no more than it may need.
+void vm_hugetlb_object_trim(struct vm_object *o);

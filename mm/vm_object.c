@@ -120,7 +120,8 @@ static int object_add_page(struct vm_object *o, uint64_t index, struct page **pa
 int vm_object_page_locked(struct vm_object *o, uint64_t index, bool create, struct page **page)
 {
     mutex_assert_held(&o->lock);
-    ASSERT(!o->huge);
+    if (unlikely(o->huge))
+        return vm_hugetlb_object_page(o, index, create, page);
     struct page *p = radix_get(o, index);
     if (p) {
         page_get(p);
@@ -200,11 +201,18 @@ void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t end)
 {
     mutex_lock(&o->lock);
     if (o->huge) {
-        vm_hugetlb_object_drop(o, first, end, drop_page);
+        vm_hugetlb_object_drop(o, first << PAGE_SHIFT, end << PAGE_SHIFT, drop_page);
     } else {
         vm_object_unmap_locked(o, first, end);
         radix_remove(o, first, end, drop_page, o);
     }
+    mutex_unlock(&o->lock);
+}
+
+void vm_object_punch_huge(struct vm_object *o, uint64_t offset, uint64_t end)
+{
+    mutex_lock(&o->lock);
+    vm_hugetlb_object_drop(o, offset, end, drop_page);
     mutex_unlock(&o->lock);
 }
 
@@ -219,6 +227,8 @@ void vm_object_resize(struct vm_object *o, uint64_t size_bytes)
         if (end < old_end)
             vm_object_unmap_locked(o, end, UINT64_MAX);
         radix_remove(o, end, UINT64_MAX, drop_page, o);
+        if (unlikely(o->huge))
+            vm_hugetlb_object_trim(o);
         struct page *last = tail ? radix_get(o, end - 1) : NULL;
         if (last)
             memset((char *)page_to_virt(last) + tail, 0, PAGE_SIZE - tail);

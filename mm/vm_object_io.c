@@ -32,7 +32,8 @@ static ssize_t object_read_part(struct vm_object *o, uint64_t offset, size_t par
         return (ssize_t)uio_zero_out(uio, part);
     if (err != 0)
         return err;
-    size_t done = uio_copy_out(uio, (char *)page_to_virt(page) + offset % PAGE_SIZE, part);
+    const char *content = page_to_virt(page);
+    size_t done = uio_copy_out(uio, content + offset % (o->huge ? PT_SIZE(1) : PAGE_SIZE), part);
     page_put(page);
     return (ssize_t)done;
 }

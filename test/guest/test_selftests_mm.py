@@ -11,17 +11,16 @@ from harness import images
 
 pytestmark = pytest.mark.slow
 
-HUGETLBFS = "no hugetlbfs, so no memfd of huge pages"
 # program: verdict on Vireo, on Linux, and why they aren't both "pass".
 TABLE = {
     "cow": ("pass", "pass", "of its cases we skip those of swap, hugetlb and /sys/kernel/debug/gup_test"),
     "droppable": ("fail", "pass", "MAP_DROPPABLE is newer than the contract"),
     "gup_longterm": ("fail", "fail", "mkstemp in a folder that neither image has; the rest needs gup_test"),
-    "hugepage-mmap": ("fail", "pass", HUGETLBFS),
-    "hugepage-mremap": ("fail", "pass", HUGETLBFS),
+    "hugepage-mmap": ("pass", "pass", ""),
+    "hugepage-mremap": ("fail", "pass", "no userfaultfd(2)"),
     "hugepage-shm": ("pass", "pass", ""),
     "hugepage-vmemmap": ("fail", "pass", "no /proc/kpageflags"),
-    "hugetlb-madvise": ("fail", "pass", HUGETLBFS),
+    "hugetlb-madvise": ("pass", "pass", ""),
     "hugetlb_dio": ("pass", "pass", ""),
     "hugetlb_fault_after_madv": ("skip", "skip", "takes minutes with a pool of one page; skipped with another"),
     "hugetlb_madv_vs_map": ("fail", "pass", "what MADV_DONTNEED gives back is free for all, no more reserved"),

@@ -70,7 +70,7 @@ unit_space_tests := $(filter $(unit_out)/space/%,$(unit_tests))
 # The VFS over the real mm.
 unit_vfs       := $(filter fs/dentry.c fs/inode.c fs/path%.c fs/mount.c fs/fs_context.c fs/file%.c \
                            fs/fd_table.c fs/tmpfs%.c fs/initramfs%.c,$(sources)) \
-                  lib/cred.c lib/cpio.c lib/inflate.c test/unit/fs/vfs_host.c
+                  fs/hugetlbfs.c lib/cred.c lib/cpio.c lib/inflate.c test/unit/fs/vfs_host.c
 # Segments over the real mm.
 unit_shm       := $(filter ipc/shm%,$(sources)) ipc/ids.c ipc/permission.c ipc/limits.c \
                   ipc/sem_none.c ipc/msg_none.c lib/cred.c

@@ -23,6 +23,8 @@ struct file_ops {
     unsigned int (*poll)(struct file *file, struct poll_table *table);
     // Object to map, without a new reference; *offset may be moved. NULL op: -ENODEV.
     int (*mmap)(struct file *file, uint64_t *offset, size_t size, struct vm_object **object);
+    // A writable mapping was made up to byte `end`. NULL: nothing to do.
+    void (*reach)(struct file *file, uint64_t end);
     int (*sync)(struct file *file, bool data_only);       // NULL: nothing to write
     void (*closed)(struct file *file, const void *table); // one of its descriptors in `table`
     void (*release)(struct file *file);                   // last reference
@@ -87,9 +89,10 @@ int file_readdir(struct file *f, file_fill_fn fill, void *ctx);
 int file_truncate(struct file *f, uint64_t size);                            // ftruncate(2)
 int file_allocate(struct file *f, int mode, uint64_t offset, uint64_t size); // fallocate(2)
 int file_sync(struct file *f, bool data_only);
-// An unlinked tmpfs file of its own with these seals, for memfd_create(2).
-int file_create_memory(const char *name, int flags, mode_t mode, uint32_t seals, struct cred *cred,
-                       struct file **file);
+// An unlinked tmpfs file of its own with these seals, for memfd_create(2); `huge`: one of 2 MiB
+// pages.
+int file_create_memory(const char *name, int flags, mode_t mode, uint32_t seals, bool huge,
+                       struct cred *cred, struct file **file);
 // fcntl(2) F_ADD_SEALS: 0, -EPERM (not for writing, or sealed), -EINVAL (unknown seals, or a file
 // that has none), -EBUSY (F_SEAL_WRITE while it is mapped shared and writable).
 int file_add_seals(struct file *f, unsigned int seals);

@@ -59,6 +59,8 @@ void vm_object_put(struct vm_object *o);
 void vm_object_make_huge(struct vm_object *o);
 // Have the pool keep what such an object may need up to `end_bytes`. 0 or -ENOMEM: it has too few.
 int vm_object_promise(struct vm_object *o, uint64_t end_bytes);
+// Bytes [offset, end) of such an object read as zeros: pages are dropped, parts of one cleared.
+void vm_object_punch_huge(struct vm_object *o, uint64_t offset, uint64_t end);
 
 // The page at `index` with a reference for the caller. With create, allocated (and filled) when
 // absent. 0; -ENOENT absent; -ENOMEM; -EIO. May sleep.

@@ -2,60 +2,15 @@
 // Shared memory in 2 MiB pages: SHM_HUGETLB (shmget(2)) and shared MAP_HUGETLB mappings: pages kept
 // by the pool from the start, rights, sizes, attaches that are cut, moved, forked and counted, and
 // a pool that is whole again in the end.
+#include "pool.h"
 #include "shm.h"
 
-#include <sys/resource.h>
-
-#define HUGE (2L << 20)
-#define RW   (PROT_READ | PROT_WRITE)
+#define RW (PROT_READ | PROT_WRITE)
 
 #ifndef SHM_HUGE_2MB
 #define SHM_HUGE_2MB (21 << 26)
 #define SHM_HUGE_1GB (30 << 26)
 #endif
-
-static long meminfo(const char *field)
-{
-    char line[100];
-    long value = -1;
-    FILE *f = fopen("/proc/meminfo", "r");
-    CHECK(f != NULL);
-    while (fgets(line, sizeof(line), f))
-        if (strncmp(line, field, strlen(field)) == 0)
-            value = atol(line + strlen(field));
-    fclose(f);
-    return value;
-}
-
-static long pool_free(void)
-{
-    return meminfo("HugePages_Free:");
-}
-
-static long promised(void)
-{
-    return meminfo("HugePages_Rsvd:");
-}
-
-static void write_setting(const char *name, long value)
-{
-    char path[60], text[20];
-    snprintf(path, sizeof(path), "/proc/sys/vm/%s", name);
-    int fd = open(path, O_WRONLY), n = snprintf(text, sizeof(text), "%ld\n", value);
-    CHECK(fd >= 0);
-    CHECK_EQ(write(fd, text, n), n);
-    close(fd);
-}
-
-// So many pages, all free; a busy machine may need a second try to gather them.
-static void pool_of(long pages)
-{
-    for (int i = 0; i < 20 && meminfo("HugePages_Total:") != pages; i++)
-        write_setting("nr_hugepages", pages);
-    CHECK_EQ(meminfo("HugePages_Total:"), pages);
-    CHECK_EQ(pool_free(), pages);
-    CHECK_EQ(promised(), 0);
-}
 
 static int huge_segment(size_t size)
 {
