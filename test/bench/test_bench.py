@@ -65,6 +65,49 @@ def test_comparing_names_what_moved_by_more_than_3_percent():
                      ["not", "run"]]
 
 
+def test_two_runs_are_compared_on_both_kernels():
+    before = [report.row("a/b", 100.0, 100.0, ""), report.row("a/c", 100.0, 100.0, "")]
+    now = [report.row("a/b", 100.4, 100.6, ""), report.row("a/c", 100.6, 99.6, "")]
+    lines = report.moved(before, now, 0.005, ("vireo", "linux"))
+    assert [line.split()[:4] for line in lines] == [["slower", "a/b", "on", "linux:"], ["slower", "a/c:", "100", "to"]]
+
+
+def test_rows_above_half_have_their_reason():
+    rows = [report.row("a/slow", 60.0, 100.0, ""), report.row("a/fast", 40.0, 100.0, ""), report.row("b/x", 90.0, 100.0, "")]
+    report.explain(rows, report.reasons("# PATTERN: reason\na/.*: copies: all of it\nb: another\n"))
+    assert [r.get("reason") for r in rows] == ["copies: all of it", None, ""]
+    rows[0]["profile"] = [("memcpy", 0.715)]
+    page = "\n".join(report.misses(rows))
+    assert "| a/slow | 0.60 | copies: all of it | memcpy 72% |" in page and "a/fast" not in page
+    assert page.index("b/x") < page.index("a/slow")
+
+
+def test_reasons_are_of_benchmarks_that_exist():
+    names = [b.name for b in guest.benches()]
+    names += [guest.musl_name(b.name) for b in guest.benches() if b.libc] + [f"{b.name}@2" for b in guest.benches()]
+    assert [p.pattern for p, _ in report.reasons(guest.source("reasons.txt")) if not any(map(p.fullmatch, names))] == []
+
+
+@pytest.mark.parametrize("words, message", [
+    (["--filter", "nothing-like-it"], "no benchmark's name matches nothing-like-it"),
+    (["--filter", "("], "no regular expression"), (["--base", "/nowhere.json"], "no results in /nowhere.json"),
+    (["--harts", "two"], "HARTS is a list")])
+def test_bad_words_are_told_in_one_line(words, message, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["bench.py"] + words)
+    with pytest.raises(SystemExit) as end:
+        bench.main()
+    assert message in str(end.value) and "\n" not in str(end.value)
+
+
+@pytest.mark.parametrize("name, kernel, message", [
+    ("calls/getpid", "vireo", "no benchmark calls/getpid: perhaps calls/getppid"),
+    ("calls/getppid", "bsd", "KERNEL is vireo or linux"), ("usage/thread", "vireo", "not counted in instructions")])
+def test_what_has_no_profile_is_told(name, kernel, message):
+    with pytest.raises(SystemExit) as end:
+        flame.check(name, kernel)
+    assert message in str(end.value)
+
+
 def test_a_figure_of_zero_does_not_break_the_mean():
     assert report.geomean([0.0, 1.0]) == pytest.approx(1e-3 ** 0.5)
     assert report.geomean([None]) is None
