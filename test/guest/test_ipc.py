@@ -120,6 +120,9 @@ def look(shell):
 
 
 STORM = int(os.environ.get("STORM", "10000"))  # processes
+# Kernel stacks of threads that are gone are kept for the next ones (mm/vmap.c), whole ones, and so many at most. Nothing
+# else may differ.
+STACK_PAGES, STACKS_CACHED = 4, 128
 
 
 @pytest.mark.slow
@@ -129,7 +132,7 @@ STORM = int(os.environ.get("STORM", "10000"))  # processes
     ("shm_huge", "killed_at_any_point", 40, STORM // 10)])
 def test_storm_leaves_nothing(lab, name, case, processes, storm, figure):
     """10,000 processes killed in the middle of it, and their children: every object of the kernel that they had is gone,
-    every segment, array and queue, every page."""
+    every segment, array and queue, every page but those of kernel stacks that are kept."""
     shell = lab.shell(lab.spec("vireo", initrd=images.programs_initrd()))
     shell.run("mkdir -p /dev/mqueue; mount -t mqueue none /dev/mqueue")
     shell.check(f"/test/{name} {case} > /tmp/o; n=0", 120)
@@ -145,4 +148,5 @@ def test_storm_leaves_nothing(lab, name, case, processes, storm, figure):
            f"objects: {grown or 'the same'}")
     assert not grown
     assert left_after == left
-    assert pages_after == pages
+    stacks, rest = divmod(pages_after - pages, STACK_PAGES)
+    assert rest == 0 and abs(stacks) <= STACKS_CACHED
