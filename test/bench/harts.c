@@ -168,7 +168,7 @@ static void pin_to(int hart)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
-    CPU_SET(hart, &set);
+    CPU_SET(hart % (int)bench_harts, &set); // a smoke test has one hart
     MUST(sched_setaffinity(0, sizeof(set), &set));
 }
 
