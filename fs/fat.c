@@ -80,8 +80,10 @@ int fat_inode_create(struct fat *fat, const struct fat_entry *e, struct inode **
     uint32_t first = fat_entry_first(v, raw);
 
     mutex_assert_held(&fat->lock);
-    if (e && S_ISDIR(mode) && (first == 0 || (v->bits == 32 && first == v->root_cluster)))
-        return fat_damaged(v, "a directory is the root, or nothing, says the entry at byte", e->at);
+    if (e && S_ISDIR(mode) && (first == 0 || (v->bits == 32 && first == v->root_cluster))) {
+        (void)fat_damaged(v, "a directory is the root, or nothing, says the entry at byte", e->at);
+        return -EIO;
+    }
     struct fat_node *node = kzalloc(sizeof(*node));
     if (!node)
         return -ENOMEM;
