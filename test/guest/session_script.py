@@ -198,8 +198,9 @@ READY = 'sh -c "echo ready; exec sleep {}"\n'
 CONTINUED = "sh -c 'trap \"echo on; trap - CONT\" CONT; sleep 5 & echo ready; wait; wait'\n"
 # Until the job last started has been stopped.
 STOPPED = r"while ! grep -q 'T (stopped)' /proc/$!/status; do :; done"
-# Says that somebody switched the echo off; it may read the terminal's state from the background.
-SILENT = '(while stty -a < /dev/tty | grep -q "[^-]echo "; do :; done; echo ready) &'
+# Says that somebody switched the echo off; it may read the terminal's state from the background. It stays: its
+# end would interrupt read, which has the echo on for a moment then.
+SILENT = '(while stty -a < /dev/tty | grep -q "[^-]echo "; do :; done; echo ready; exec sleep 100) &'
 
 KEYS = [
     keys("line editing: left, insert, home, end", ("ech hello" + LEFT * 6 + "o" + CTRL["A"] + CTRL["E"] + " you\n", PROMPT)),
@@ -228,7 +229,7 @@ KEYS = [
          ("no newline" + CTRL["D"], "newlineno newline"), (CTRL["D"], PROMPT)),
     keys("wc reads the terminal", ("echo ready; wc\n", r"ready\r\n"), ("a b\n", "b"), ("c\n", "c"), (CTRL["D"], PROMPT)),
     keys("read -n and -s", ("echo ready; read -n 2 x; echo; echo got $x\n", r"ready\r\n"), ("qz", PROMPT),
-         (f"sh -c '{SILENT} read -s y; echo got $y'\n", r"ready\r\n"), ("secret\n", PROMPT)),
+         (f"sh -c '{SILENT} read -s y; echo got $y; kill $!'\n", r"ready\r\n"), ("secret\n", PROMPT)),
     keys("read -t runs out", ("read -t 1 x; echo $?\n", PROMPT)),
     # What vi says of its mode tells that it took Escape for a key of its own.
     keys("vi writes a file", ("vi /tmp/v\n", r"- /tmp/v"), ("ifirst line\nsecond", r"d\x1b\[2;7H"), (ESC, r"- /tmp/v"),
