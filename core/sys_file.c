@@ -179,7 +179,8 @@ long sys_memfd_create(vaddr_t user_name, unsigned int flags)
     struct file *f;
     bool no_exec = (flags & MFD_NOEXEC_SEAL) != 0;
     bool huge = (flags & MFD_HUGETLB) != 0;
-    const unsigned int known = MEMFD_FLAGS | (huge ? MFD_HUGE_MASK << MFD_HUGE_SHIFT : 0);
+    const unsigned int known =
+        MEMFD_FLAGS | (huge ? (unsigned int)MFD_HUGE_MASK << MFD_HUGE_SHIFT : 0);
     if ((flags & ~known) || (no_exec && (flags & MFD_EXEC)))
         return -EINVAL;
     ssize_t n = user_copy_string(name, user_name, sizeof(name));
