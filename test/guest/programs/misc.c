@@ -65,7 +65,8 @@ TEST(limits)
         CHECK_EQ(getrlimit(i, &limit), 0);
 }
 
-TEST(cpu_time_limit_sends_xcpu)
+// A child that computes on and on, with a second to do it in.
+static pid_t fork_spinner(void)
 {
     pid_t pid = fork();
     if (pid == 0) {
@@ -74,6 +75,12 @@ TEST(cpu_time_limit_sends_xcpu)
         for (;;)
             ;
     }
+    return pid;
+}
+
+TEST(cpu_time_limit_sends_xcpu)
+{
+    pid_t pid = fork_spinner();
     int status;
     CHECK_EQ(waitpid(pid, &status, 0), pid);
     CHECK(WIFSIGNALED(status));
@@ -87,13 +94,7 @@ TEST(cpu_time_limit_of_who_makes_way_often)
     CPU_ZERO(&first);
     CPU_SET(0, &first);
     CHECK_EQ(sched_setaffinity(0, sizeof(first), &first), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        struct rlimit limit = {1, 3};
-        setrlimit(RLIMIT_CPU, &limit);
-        for (;;)
-            ;
-    }
+    pid_t pid = fork_spinner();
     int status;
     pid_t ended;
     while ((ended = waitpid(pid, &status, WNOHANG)) == 0)
