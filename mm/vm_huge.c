@@ -131,8 +131,7 @@ int cursor_split_huge(struct vm_cursor *c, pte_t *entry, unsigned int level)
     if (!table)
         return -ENOMEM;
     vm_table_lock_new(table, c);
-    table->table_next = c->locked;
-    c->locked = table;
+    cursor_keep(c, table);
     struct page *block = leaf_page(old);
     spin_lock(&huge_lock);
     if (block->order == part + PT_SHIFT(1) - PT_SHIFT(0))

@@ -5,8 +5,13 @@
 //
 // The first cursor that needs the table for itself unshares it: the last space to hold it takes it
 // over as it is; any other gets a copy, with references of its own, and marks both copies
-// copy-on-write. The table's lock, below those of all its upper tables, guards links and entries.
-// A space that unmaps the whole 2 MiB or ends only drops its link.
+// copy-on-write. A space that unmaps the whole 2 MiB or ends only drops its link.
+//
+// The table's lock, below those of all its upper tables, guards links and entries. Cursors of
+// several spaces meet here, each with tables of its own order. So nobody keeps the lock of a table
+// that another space reaches: whoever waits for one may hold any tables, whoever has one waits for
+// none. Only fork's own hold on what it has just made shared lasts, and of that table the one other
+// space is the child that fork holds.
 #include <errno.h>
 #include <lib/assert.h>
 #include <lib/atomic.h>
@@ -22,9 +27,12 @@ static pte_t shared_pte(const struct page *table)
 void cursor_share_table(struct vm_cursor *c, pte_t *entry, struct vm_cursor *to, pte_t *to_entry)
 {
     struct page *table = leaf_page(*entry);
+    bool already = pte_is_shared(*entry);
 
-    cursor_take(c, table);
-    if (pte_is_table(*entry)) {
+    if (already) {
+        vm_table_lock(table, c);
+    } else {
+        cursor_take(c, table);
         table->flags |= TABLE_STRAY;
         atomic_store(entry, shared_pte(table));
         c->leaf = NULL;
@@ -36,6 +44,8 @@ void cursor_share_table(struct vm_cursor *c, pte_t *entry, struct vm_cursor *to,
     table_page(to_entry)->table_used++;
     atomic_add_relaxed(&to->space->nr_tables, 1);
     atomic_add_relaxed(&to->space->nr_resident, table->table_counted);
+    if (already)
+        table_let_go(table);
 }
 
 // Entries of `from` to `to`, copy-on-write on both sides. Nobody else sees either by hardware.
@@ -59,40 +69,45 @@ static void copy_entries(pte_t *from, pte_t *to, uint64_t used)
 int cursor_unshare(struct vm_cursor *c, pte_t *entry)
 {
     struct page *table = leaf_page(*entry);
+    int err = 0;
 
-    cursor_take(c, table);
+    vm_table_lock(table, c);
     // A descent that was on its way when the table was shared may still wait for it, and may be
     // another space's: not ours then.
     if (table->table_links == 1 && atomic_load(&table->refs) == 1) {
         table->flags &= (uint16_t)~TABLE_STRAY;
         // Released: whatever other spaces did to it comes before a hart walks it for us.
         atomic_store_release(entry, pte_make(page_address(table), PTE_V));
+        cursor_keep(c, table);
         return 0;
     }
     struct page *copy = vm_table_alloc();
-    if (!copy)
-        return -ENOMEM;
-    vm_table_lock_new(copy, c);
-    copy->table_next = c->locked;
-    c->locked = copy;
-    copy_entries(page_to_virt(table), page_to_virt(copy), table->table_used);
-    copy->table_used = table->table_used;
-    copy->table_counted = table->table_counted;
-    table->table_links--; // at 0, cursor_release_table() does the rest
-    atomic_store_release(entry, pte_make(page_address(copy), PTE_V));
-    return 0;
+    if (copy) {
+        vm_table_lock_new(copy, c);
+        cursor_keep(c, copy);
+        copy_entries(page_to_virt(table), page_to_virt(copy), table->table_used);
+        copy->table_used = table->table_used;
+        copy->table_counted = table->table_counted;
+        table->table_links--;
+        atomic_store_release(entry, pte_make(page_address(copy), PTE_V));
+    } else {
+        err = -ENOMEM;
+    }
+    table_let_go(table);
+    return err;
 }
 
 void cursor_drop_shared(struct vm_cursor *c, pte_t *level1, unsigned int index)
 {
     struct page *table = leaf_page(level1[index]);
 
-    cursor_take(c, table);
+    vm_table_lock(table, c);
     table->table_links--;
     atomic_store(&level1[index], 0);
     table_page(level1)->table_used--;
     atomic_add_relaxed(&c->space->nr_tables, -1UL);
     atomic_add_relaxed(&c->space->nr_resident, -(uint64_t)table->table_counted);
+    table_let_go(table);
 }
 
 void space_drop_shared(struct vm_space *s, pte_t entry)
@@ -102,10 +117,6 @@ void space_drop_shared(struct vm_space *s, pte_t entry)
     vm_table_lock(table, s);
     s->nr_resident -= table->table_counted;
     s->nr_tables--;
-    bool last = --table->table_links == 0;
-    if (last)
-        table_release(table);
-    vm_table_unlock(table);
-    if (last)
-        vm_table_put(table);
+    table->table_links--;
+    table_let_go(table);
 }

@@ -45,6 +45,16 @@ void table_release(struct page *table)
     table->table_used = table->table_counted = 0;
 }
 
+void table_let_go(struct page *table)
+{
+    bool gone = table->table_links == 0;
+    if (gone)
+        table_release(table);
+    vm_table_unlock(table);
+    if (gone)
+        vm_table_put(table);
+}
+
 // What a level-1 table has at `entry`: a leaf table of our own, one that is shared, or some of at
 // most n huge pages. How many entries these were.
 static unsigned int destroy_entries(struct vm_space *s, pte_t *entry, unsigned int n)
@@ -138,17 +148,6 @@ void cursor_flush(struct vm_cursor *c)
     c->nr_free = 0;
 }
 
-// Let go of a table below the covering one: for ever, if it was unlinked.
-static void cursor_release_table(struct page *table)
-{
-    bool gone = table->table_links == 0;
-    if (gone)
-        table_release(table);
-    vm_table_unlock(table);
-    if (gone)
-        vm_table_put(table);
-}
-
 // Tables that this cursor left empty, but whose upper table it doesn't hold.
 static __attribute__((noinline)) void space_drop_empty(struct vm_space *s, vaddr_t va,
                                                        unsigned int level)
@@ -168,7 +167,7 @@ void vm_cursor_close(struct vm_cursor *c)
         vm_table_drain();
     for (struct page *next, *table = c->locked; table; table = next) {
         next = table->table_next;
-        cursor_release_table(table);
+        table_let_go(table);
     }
     vm_table_unlock(c->node);
     if (unlikely(c->empty_level < PT_LEVELS))
@@ -243,8 +242,7 @@ pte_t *cursor_add_table(struct vm_cursor *c, pte_t *table, unsigned int index)
     if (!p)
         return NULL;
     vm_table_lock_new(p, c);
-    p->table_next = c->locked;
-    c->locked = p;
+    cursor_keep(c, p);
     atomic_add_relaxed(&c->space->nr_tables, 1);
     table_page(table)->table_used++;
     pte_t *fresh = page_to_virt(p);

@@ -89,14 +89,20 @@ static inline bool vm_table_is_locked_by(const struct page *table, const void *o
     return (__atomic_load_n(&table->private, __ATOMIC_RELAXED) & ~1UL) == (uintptr_t)owner;
 }
 
+// A table below one that the cursor holds, locked: until it closes.
+static inline void cursor_keep(struct vm_cursor *c, struct page *table)
+{
+    table->table_next = c->locked;
+    c->locked = table;
+}
+
 // Lock a table below one that the cursor holds, unless it is locked by it already.
 static inline void cursor_take(struct vm_cursor *c, struct page *table)
 {
     if (vm_table_is_locked_by(table, c))
         return;
     vm_table_lock(table, c);
-    table->table_next = c->locked;
-    c->locked = table;
+    cursor_keep(c, table);
 }
 
 // The level-1 table for `va`, locked; NULL: none, or above what the cursor holds (which then is the
@@ -116,6 +122,8 @@ void cursor_unlink_table(struct vm_cursor *c, pte_t *parent, unsigned int index)
 void cursor_drop_if_empty(struct vm_cursor *c, vaddr_t va);
 // Drop the references of whatever the table maps.
 void table_release(struct page *table);
+// Unlock a table; if no link leads to it any more it goes, with what it maps.
+void table_let_go(struct page *table);
 
 // The end of the entry of level 1 (2, where there is no level-1 table) around va, but at most
 // `end`.

@@ -9,8 +9,9 @@
 // retries.
 //
 // The lock is a word in the table's struct page: its owner's address and a bit for waiters, which
-// sleep on one of a few queues. Order: an upper table before a lower one. So nobody waits for a
-// table while he holds one that isn't above it, and there is no cycle.
+// sleep on one of a few queues. Order: an upper table before a lower one. Of one space's tables at
+// one level a cursor takes any, in any order: it holds the one above them all. Those that several
+// spaces reach nobody holds while he waits (vm_share.c). So there is no cycle.
 //
 // Descents and their ends, the pair of barriers (model: test/model/descent.pml):
 //   (C) enter: count goes odd | fence | read links      vm_table_descend()

@@ -16,6 +16,7 @@ import sys
 TREE = "build/mutant"
 TLB, CURSOR, HUGE, WALK = "arch/tlb_test", "space/cursor_test", "mm/random_huge_test", "mm/random_test"
 PAGES, MAP, FAULT, LARGE = "mm/page_test", "mm/vm_map_test", "mm/vm_fault_test", "mm/vm_huge_test"
+SHARE = "mm/vm_share_test"
 BUCKET, FUTEX, PI, PI_REQUEUE = "sync/futex_bucket_test", "sync/futex_test", "sync/pi_test", "sync/pi_requeue_test"
 # (file, text that stands there once, what takes its place, test that must notice)
 MUTATIONS = (
@@ -54,6 +55,12 @@ MUTATIONS = (
     ("mm/vm_unmap.c", "table->flags |= TABLE_STRAY;", "", CURSOR),
     ("mm/vm_share.c", "        table->flags |= TABLE_STRAY;\n", "", CURSOR),
     ("mm/vm_share.c", "    vm_table_lock(table, s);\n", "", CURSOR),
+    # Shared tables that a cursor keeps.
+    ("mm/vm_share.c", "    table_let_go(table);\n    return err;", "    cursor_keep(c, table);\n    return err;", SHARE),
+    ("mm/vm_share.c", "    if (already)\n        table_let_go(table);", "    if (already)\n        cursor_keep(c, table);",
+     SHARE),
+    ("mm/vm_share.c", "-(uint64_t)table->table_counted);\n    table_let_go(table);",
+     "-(uint64_t)table->table_counted);\n    cursor_keep(c, table);", SHARE),
     # Flush, then free; and the counts of sharers.
     ("mm/vm_space.c", "mmu_context_flush(&c->space->context, c->flush_start, c->flush_end);",
      "(void)0;", WALK),

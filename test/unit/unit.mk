@@ -141,7 +141,7 @@ $(filter-out $(unit_mm_tests) $(unit_race_tests) $(unit_shm_tests) $(unit_vfs_te
 # Every test runs, whatever the ones before it did; cmocka's closing lines stay to be seen.
 unit: $(unit_tests)
 	@failed=; for test in $(unit_tests); do \
-	    echo "== $${test#$(unit_out)/}"; timeout 300 $$test || failed="$$failed $${test#$(unit_out)/}"; \
+	    echo "== $${test#$(unit_out)/}"; timeout 300 $$test || failed="$$failed $${test#$(unit_out)/} (status $$?)"; \
 	done; [ -z "$$failed" ] || { echo "unit: failed:$$failed"; exit 1; }; \
 	echo "unit: all $(words $(unit_tests)) programs passed"
 
