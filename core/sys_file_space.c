@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Size and storage of open files: ftruncate(2), fallocate(2), fsync(2) and its family, and advice
-// (fadvise64, readahead), which is checked and otherwise needs nothing: files are in memory or
-// cached by use.
+// (fadvise64, readahead). Reading in sequence is noticed without being told.
 #include <errno.h>
 #include <fs/block.h>
 #include <linux/fadvise.h>
@@ -122,6 +121,10 @@ long sys_fadvise64(int fd, long offset, long size, int advice)
         err = -ESPIPE;
     else if (size < 0 || advice < POSIX_FADV_NORMAL || advice > POSIX_FADV_NOREUSE)
         err = -EINVAL;
+    else if (advice <= POSIX_FADV_SEQUENTIAL)
+        ref.file->random_access = advice == POSIX_FADV_RANDOM;
+    else if (advice == POSIX_FADV_WILLNEED && offset >= 0)
+        file_read_ahead(ref.file, (uint64_t)offset, size > 0 ? (uint64_t)size : UINT64_MAX);
     fd_return(ref);
     return err;
 }
@@ -136,6 +139,8 @@ long sys_readahead(int fd, long offset, size_t size)
         err = -EBADF;
     else if (!S_ISREG(ref.file->inode->mode) && !S_ISBLK(ref.file->inode->mode))
         err = -EINVAL;
+    else if (offset >= 0)
+        file_read_ahead(ref.file, (uint64_t)offset, size);
     fd_return(ref);
     return err;
 }

@@ -32,24 +32,27 @@ static uint64_t block_size_bytes(const struct block_device *b)
     return b->nr_sectors * SECTOR_SIZE;
 }
 
-// One page of the cache; of the last one only what the device has.
-static int block_transfer_page(struct vm_object *o, bool write, uint64_t index, struct page *page)
+// Pages of the cache; of the device's last one only what it has.
+static int block_transfer_pages(struct vm_object *o, bool write, uint64_t index,
+                                struct page *const *pages, unsigned int nr_pages)
 {
     struct block_device *b = container_of(o, struct block_device, object);
     uint64_t sector = index * SECTORS_PER_PAGE;
-    uint64_t nr = MIN(b->nr_sectors - sector, (uint64_t)SECTORS_PER_PAGE);
+    uint64_t nr = MIN(b->nr_sectors - sector, (uint64_t)nr_pages * SECTORS_PER_PAGE);
 
-    return b->ops->transfer(b, write, sector, &page, (unsigned int)nr);
+    return b->ops->transfer(b, write, sector, pages, (unsigned int)nr);
 }
 
-static int block_fill(struct vm_object *o, uint64_t index, struct page *page)
+static int block_fill(struct vm_object *o, uint64_t index, struct page *const *pages,
+                      unsigned int nr)
 {
-    return block_transfer_page(o, false, index, page);
+    return block_transfer_pages(o, false, index, pages, nr);
 }
 
-static int block_write_back(struct vm_object *o, uint64_t index, struct page *page)
+static int block_write_back(struct vm_object *o, uint64_t index, struct page *const *pages,
+                            unsigned int nr)
 {
-    return block_transfer_page(o, true, index, page);
+    return block_transfer_pages(o, true, index, pages, nr);
 }
 
 static void block_release_object(struct vm_object *o)
@@ -112,6 +115,7 @@ static ssize_t block_read(struct file *file, struct uio *uio, uint64_t *offset)
     struct block_device *b = file->private;
 
     block_trim(b);
+    uio->exact = file->random_access;
     ssize_t n = vm_object_read(&b->object, *offset, uio);
     if (n > 0)
         *offset += (uint64_t)n;
@@ -200,6 +204,12 @@ static int block_mmap(struct file *file, uint64_t *offset, size_t size, struct v
     return 0;
 }
 
+static void block_read_ahead(struct file *file, uint64_t offset, size_t size)
+{
+    block_trim(file->private);
+    block_want(file->private, offset, size);
+}
+
 static int block_file_sync(struct file *file, bool data_only)
 {
     return block_flush(file->private);
@@ -212,6 +222,7 @@ static const struct file_ops block_file_ops = {
     .seek = block_seek,
     .ioctl = block_ioctl,
     .mmap = block_mmap,
+    .read_ahead = block_read_ahead,
     .sync = block_file_sync,
     .release = block_release,
 };
@@ -292,6 +303,11 @@ int block_read_bytes(struct block_device *b, uint64_t offset, void *buf, size_t 
 int block_write_bytes(struct block_device *b, uint64_t offset, const void *buf, size_t n)
 {
     return block_transfer_bytes(b, true, offset, (char *)(uintptr_t)buf, n);
+}
+
+void block_want(struct block_device *b, uint64_t offset, size_t n)
+{
+    vm_object_read_ahead(&b->object, offset >> PAGE_SHIFT, DIV_ROUND_UP(offset + n, PAGE_SIZE));
 }
 
 int block_hold(dev_t dev, bool write, struct block_device **b)

@@ -13,33 +13,37 @@
 #define PIECE       (1U << 20) // so much is written between two looks at the memory in use
 #define CACHE_SHARE 4          // of memory, for the pages of one file
 
-static int fat_fill(struct vm_object *o, uint64_t index, struct page *page)
+static int fat_fill(struct vm_object *o, uint64_t index, struct page *const *pages, unsigned int nr)
 {
     struct fat_node *node = container_of(o, struct fat_node, object);
     struct fat *fat = node->fat;
-    uint64_t at = index << PAGE_SHIFT;
+    uint64_t at = index << PAGE_SHIFT, end = MIN(at + nr * PAGE_SIZE, node->valid);
     int err = 0;
 
     fat_lock(fat);
-    if (at < node->valid)
-        err = fat_chain_read(&fat->volume, &node->dir.chain, at, page_to_virt(page),
-                             MIN(PAGE_SIZE, node->valid - at));
+    if (nr > 1 && at < end)
+        fat_chain_want(&fat->volume, &node->dir.chain, at, end - at);
+    for (; at < end && err == 0; at += PAGE_SIZE)
+        err = fat_chain_read(&fat->volume, &node->dir.chain, at, page_to_virt(*pages++),
+                             MIN(PAGE_SIZE, end - at));
     fat_unlock(fat);
     return err;
 }
 
-static int fat_write_back(struct vm_object *o, uint64_t index, struct page *page)
+// To the device's cache, which hands runs on to the device.
+static int fat_write_back(struct vm_object *o, uint64_t index, struct page *const *pages,
+                          unsigned int nr)
 {
     struct fat_node *node = container_of(o, struct fat_node, object);
     struct fat *fat = node->fat;
-    uint64_t at = index << PAGE_SHIFT;
+    uint64_t at = index << PAGE_SHIFT, end = MIN(at + nr * PAGE_SIZE, o->size_bytes);
+    int err = 0;
 
     mutex_assert_held(&o->lock);
-    if (at >= o->size_bytes)
-        return 0;
     fat_lock(fat);
-    int err = fat_chain_write(&fat->volume, &node->dir.chain, at, page_to_virt(page),
-                              MIN(PAGE_SIZE, o->size_bytes - at));
+    for (; at < end && err == 0; at += PAGE_SIZE)
+        err = fat_chain_write(&fat->volume, &node->dir.chain, at, page_to_virt(*pages++),
+                              MIN(PAGE_SIZE, end - at));
     fat_unlock(fat);
     return err;
 }
@@ -68,6 +72,7 @@ static void limit_memory(struct fat_node *node)
 static ssize_t fat_read(struct file *f, struct uio *uio, uint64_t *offset)
 {
     limit_memory(fat_node(f->inode));
+    uio->exact = f->random_access;
     ssize_t n = vm_object_read(f->inode->object, *offset, uio);
     if (n > 0)
         *offset += (uint64_t)n;
@@ -277,6 +282,13 @@ static int fat_mmap(struct file *f, uint64_t *offset, size_t size, struct vm_obj
     return 0;
 }
 
+static void fat_read_ahead(struct file *f, uint64_t offset, size_t size)
+{
+    limit_memory(fat_node(f->inode));
+    vm_object_read_ahead(f->inode->object, offset >> PAGE_SHIFT,
+                         DIV_ROUND_UP(offset + size, PAGE_SIZE));
+}
+
 static int fat_sync(struct file *f, bool data_only)
 {
     return sync_inode(f->inode);
@@ -286,6 +298,7 @@ const struct file_ops fat_file_ops = {
     .read = fat_read,
     .write = fat_write,
     .mmap = fat_mmap,
+    .read_ahead = fat_read_ahead,
     .sync = fat_sync,
 };
 

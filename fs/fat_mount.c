@@ -26,6 +26,11 @@ static int device_write(void *ctx, uint64_t offset, const void *buf, size_t n)
     return block_write_bytes(ctx, offset, buf, n);
 }
 
+static void device_want(void *ctx, uint64_t offset, size_t n)
+{
+    block_want(ctx, offset, n);
+}
+
 static int parse_number(const char *value, int base, unsigned long *n)
 {
     char *end;
@@ -135,7 +140,8 @@ static int mount_volume(struct fat *fat, const char *options)
     struct super_block *sb = fat->sb;
     struct inode *root;
 
-    v->io = (struct fat_io){.read = device_read, .write = device_write, .ctx = b};
+    v->io =
+        (struct fat_io){.read = device_read, .write = device_write, .want = device_want, .ctx = b};
     v->io.size_bytes = b->nr_sectors * 512;
     v->io.name = b->name;
     v->read_only = true;

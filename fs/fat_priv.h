@@ -27,6 +27,7 @@ struct fat_io {
     // n bytes at `offset` of the volume: 0 or -errno.
     int (*read)(void *ctx, uint64_t offset, void *buf, size_t n);
     int (*write)(void *ctx, uint64_t offset, const void *buf, size_t n);
+    void (*want)(void *ctx, uint64_t offset, size_t n); // they are read next; NULL: so be it
     void *ctx;
     uint64_t size_bytes;
     const char *name; // for messages
@@ -116,6 +117,8 @@ int fat_chain_cut(struct fat_volume *v, struct fat_chain *c, uint32_t nr);
 int fat_chain_read(struct fat_volume *v, struct fat_chain *c, uint64_t offset, void *buf, size_t n);
 int fat_chain_write(struct fat_volume *v, struct fat_chain *c, uint64_t offset, const void *buf,
                     size_t n);
+// n bytes are read next: say so through v->io, row by row. What is wrong, reading tells.
+void fat_chain_want(struct fat_volume *v, struct fat_chain *c, uint64_t offset, size_t n);
 
 // Names. UTF-8 to UTF-16: the number of units, -EINVAL (not UTF-8), -ENAMETOOLONG.
 int fat_name_decode(const char *name, size_t length, uint16_t units[FAT_NAME_UNITS]);

@@ -491,22 +491,34 @@ static size_t contiguous(struct fat_volume *v, struct fat_chain *c, uint32_t ind
     return MIN(n, row);
 }
 
+// Where on the volume a row begins that holds the first *n of so many bytes of the chain. 0, -EIO.
+static int chain_row(struct fat_volume *v, struct fat_chain *c, uint64_t offset, uint64_t *at,
+                     size_t *n)
+{
+    uint32_t cluster, inside = (uint32_t)offset & (fat_cluster_size(v) - 1);
+    uint32_t index = (uint32_t)(offset >> v->cluster_shift);
+    int err = fat_chain_at(v, c, index, &cluster);
+
+    if (err == -ENODATA)
+        err = fat_damaged(v, "a file is longer than its chain from cluster", c->first);
+    if (err != 0)
+        return err;
+    c->mark_index = index; // who goes on little by little comes back here
+    c->mark = cluster;
+    *at = fat_cluster_at(v, cluster) + inside;
+    *n = contiguous(v, c, index, cluster, inside, *n);
+    return 0;
+}
+
 static int chain_transfer(struct fat_volume *v, struct fat_chain *c, uint64_t offset, char *in,
                           const char *out, size_t n)
 {
     while (n > 0) {
-        uint32_t cluster, inside = (uint32_t)offset & (fat_cluster_size(v) - 1);
-        uint32_t index = (uint32_t)(offset >> v->cluster_shift);
-        size_t part = 0;
-        int err = fat_chain_at(v, c, index, &cluster);
-        if (err == -ENODATA)
-            err = fat_damaged(v, "a file is longer than its chain from cluster", c->first);
-        if (err == 0) {
-            c->mark_index = index; // who writes little by little comes back here
-            c->mark = cluster;
-            part = contiguous(v, c, index, cluster, inside, n);
-            err = transfer(v, fat_cluster_at(v, cluster) + inside, in, out, part);
-        }
+        uint64_t at;
+        size_t part = n;
+        int err = chain_row(v, c, offset, &at, &part);
+        if (err == 0)
+            err = transfer(v, at, in, out, part);
         if (err != 0)
             return err;
         in = in ? in + part : NULL;
@@ -526,4 +538,18 @@ int fat_chain_write(struct fat_volume *v, struct fat_chain *c, uint64_t offset, 
                     size_t n)
 {
     return v->read_only ? -EROFS : chain_transfer(v, c, offset, NULL, buf, n);
+}
+
+void fat_chain_want(struct fat_volume *v, struct fat_chain *c, uint64_t offset, size_t n)
+{
+    struct fat_chain ahead = *c; // the place in it that c knows is where reading begins
+    uint64_t at;
+
+    for (size_t part = n; n > 0 && v->io.want; part = n) {
+        if (chain_row(v, &ahead, offset, &at, &part) != 0)
+            return;
+        v->io.want(v->io.ctx, at, part);
+        offset += part;
+        n -= part;
+    }
 }

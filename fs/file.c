@@ -16,6 +16,8 @@
 #include "file_priv.h"
 #include "vfs_priv.h"
 
+#define READ_AHEAD_MAX (2UL << 20) // of one advice
+
 static struct slab_cache *file_cache;
 
 void file_init(void)
@@ -254,6 +256,12 @@ int file_sync(struct file *f, bool data_only)
     if (f->ops->sync)
         return f->ops->sync(f, data_only);
     return S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode) ? 0 : -EINVAL;
+}
+
+void file_read_ahead(struct file *f, uint64_t offset, uint64_t size)
+{
+    if (f->ops->read_ahead)
+        f->ops->read_ahead(f, offset, MIN(size, READ_AHEAD_MAX));
 }
 
 static void vm_file_get(void *file)

@@ -9,6 +9,7 @@ sources += mm/uio.c
 sources += mm/radix.c
 sources += mm/vm_object.c
 sources += mm/vm_object_io.c
+sources += mm/vm_object_run.c
 sources += mm/vm_table.c
 sources += mm/vm_space.c
 sources += mm/vm_share.c

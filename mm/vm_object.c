@@ -4,7 +4,8 @@
 //
 // Locking: o->lock guards tree, size and the list of mappings, and is held while a fault puts a
 // page of the object into a page table; so truncate, which holds it too, sees either no page there
-// or a PTE that it can find through the mapping. fill and write_back run with it held. It isn't
+// or a PTE that it can find through the mapping. fill and write_back run with it held
+// (vm_object_run.c). It isn't
 // held while user memory is touched (vm_object_io.c): that may fault on the same object.
 #include <errno.h>
 #include <lib/assert.h>
@@ -92,6 +93,19 @@ void vm_object_put(struct vm_object *o)
     o->ops->release(o);
 }
 
+int vm_object_insert_locked(struct vm_object *o, uint64_t index, struct page *page)
+{
+    int err = radix_put(o, index, page);
+    if (err != 0)
+        return err;
+    page->object = o;
+    page->index = index;
+    o->nr_pages++;
+    page_account_cached(1);
+    return 0;
+}
+
+// A page of zeros.
 static int object_add_page(struct vm_object *o, uint64_t index, struct page **page)
 {
     if (commits_pages(o) && !vm_map_may_commit(VM_WRITE, 1))
@@ -99,17 +113,11 @@ static int object_add_page(struct vm_object *o, uint64_t index, struct page **pa
     struct page *p = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_USER);
     if (!p)
         return -ENOMEM;
-    int err = o->ops->fill ? o->ops->fill(o, index, p) : 0;
-    if (err == 0)
-        err = radix_put(o, index, p);
+    int err = vm_object_insert_locked(o, index, p);
     if (err != 0) {
         page_put(p);
         return err;
     }
-    p->object = o;
-    p->index = index;
-    o->nr_pages++;
-    page_account_cached(1);
     if (commits_pages(o))
         vm_commit(VM_WRITE, 1);
     page_get(p);
@@ -128,7 +136,10 @@ int vm_object_page_locked(struct vm_object *o, uint64_t index, bool create, stru
         *page = p;
         return 0;
     }
-    return create ? object_add_page(o, index, page) : -ENOENT;
+    if (!create)
+        return -ENOENT;
+    return o->ops->fill ? vm_object_fill_run(o, index, 1, true, page)
+                        : object_add_page(o, index, page);
 }
 
 int vm_object_page(struct vm_object *o, uint64_t index, bool create, struct page **page)
@@ -234,41 +245,6 @@ void vm_object_resize(struct vm_object *o, uint64_t size_bytes)
             memset((char *)page_to_virt(last) + tail, 0, PAGE_SIZE - tail);
     }
     mutex_unlock(&o->lock);
-}
-
-struct sync_walk {
-    struct vm_object *o;
-    int first_error;
-};
-
-static int sync_page(void *ctx, uint64_t index, struct page *page)
-{
-    struct sync_walk *w = ctx;
-    if (page->flags & PAGE_DIRTY) {
-        int err = w->o->ops->write_back(w->o, index, page);
-        if (err == 0)
-            page->flags &= (uint16_t)~PAGE_DIRTY;
-        else if (w->first_error == 0)
-            w->first_error = err;
-    }
-    return 0;
-}
-
-int vm_object_sync_range(struct vm_object *o, uint64_t first, uint64_t end)
-{
-    struct sync_walk w = {o, 0};
-    if (!vm_object_tracks_writes(o))
-        return 0;
-    mutex_lock(&o->lock);
-    vm_object_write_protect_locked(o);
-    radix_for_each(o, first, end, sync_page, &w);
-    mutex_unlock(&o->lock);
-    return w.first_error;
-}
-
-int vm_object_sync(struct vm_object *o)
-{
-    return vm_object_sync_range(o, 0, UINT64_MAX);
 }
 
 struct clean_walk {

@@ -7,6 +7,16 @@
 // vm_object_page with o->lock held.
 int vm_object_page_locked(struct vm_object *o, uint64_t index, bool create, struct page **page);
 
+// Put a page, whose reference is handed over, where nothing is. 0 or -ENOMEM (it is the caller's
+// still). o->lock held.
+int vm_object_insert_locked(struct vm_object *o, uint64_t index, struct page *page);
+
+// vm_object_run.c. A miss at `index` of an object with ops->fill, whose caller asks for `wanted`
+// pages: read a run. *page is the first, with a reference for the caller. ahead: it may be longer
+// than wanted. 0, -ENOMEM, -EIO. o->lock held.
+int vm_object_fill_run(struct vm_object *o, uint64_t index, uint64_t wanted, bool ahead,
+                       struct page **page);
+
 // Pages of the object, the last one partly: a fault at or past this index is SIGBUS.
 static inline uint64_t vm_object_end_index(const struct vm_object *o)
 {

@@ -44,5 +44,7 @@ void block_drop(struct block_device *b); // writes back what is dirty
 // Bytes by way of the page cache. 0 or -errno. May sleep; no user memory is touched.
 int block_read_bytes(struct block_device *b, uint64_t offset, void *buf, size_t n);
 int block_write_bytes(struct block_device *b, uint64_t offset, const void *buf, size_t n);
+// These bytes will be read soon: bring them into the cache, in few requests. May sleep.
+void block_want(struct block_device *b, uint64_t offset, size_t n);
 int block_flush(struct block_device *b); // what is dirty goes to stable storage
 void block_trim(struct block_device *b); // a cache too large for memory is written and emptied

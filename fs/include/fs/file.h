@@ -23,6 +23,8 @@ struct file_ops {
     unsigned int (*poll)(struct file *file, struct poll_table *table);
     // Object to map, without a new reference; *offset may be moved. NULL op: -ENODEV.
     int (*mmap)(struct file *file, uint64_t *offset, size_t size, struct vm_object **object);
+    // These bytes will be read soon: bring them into memory. NULL: they are there. May sleep.
+    void (*read_ahead)(struct file *file, uint64_t offset, size_t size);
     // A writable mapping was made up to byte `end`. NULL: nothing to do.
     void (*reach)(struct file *file, uint64_t end);
     int (*sync)(struct file *file, bool data_only);       // NULL: nothing to write
@@ -44,6 +46,7 @@ struct file {
     bool has_locks;              // POSIX, OFD or flock locks may have been taken through it
     struct epoll_item *watchers; // epolls that watch it; see epoll.c
     pid_t owner;                 // F_SETOWN
+    bool random_access;          // POSIX_FADV_RANDOM: reads bring in nothing but what they ask for
     struct cred *cred;           // of the opener
     void *private;
 };
@@ -89,6 +92,8 @@ int file_readdir(struct file *f, file_fill_fn fill, void *ctx);
 int file_truncate(struct file *f, uint64_t size);                            // ftruncate(2)
 int file_allocate(struct file *f, int mode, uint64_t offset, uint64_t size); // fallocate(2)
 int file_sync(struct file *f, bool data_only);
+// Advice: bring these bytes into memory, at most 2 MiB of them. What goes wrong is left out.
+void file_read_ahead(struct file *f, uint64_t offset, uint64_t size);
 // An unlinked tmpfs file of its own with these seals, for memfd_create(2); `huge`: one of 2 MiB
 // pages.
 int file_create_memory(const char *name, int flags, mode_t mode, uint32_t seals, bool huge,

@@ -18,6 +18,7 @@ struct uio {
     size_t offset;      // inside it
     size_t left;        // bytes left over all
     bool kernel;        // segments are kernel addresses
+    bool exact;         // of what is read, nothing beyond it is brought into the page cache
 };
 
 void uio_init_user(struct uio *u, const struct uio_segment *segments, unsigned int nr);

@@ -13,11 +13,15 @@ struct vm_object;
 struct vm_region;
 
 struct vm_object_ops {
-    // Fill a new page (zeroed) with the content at `index`. May sleep. 0 or -errno (-EIO).
-    // NULL: stays zero.
-    int (*fill)(struct vm_object *o, uint64_t index, struct page *page);
-    // Write a dirty page back. NULL: memory is all there is.
-    int (*write_back)(struct vm_object *o, uint64_t index, struct page *page);
+    // Fill `nr` new pages, at most VM_RUN_MAX, with the content from `index` on, in one request
+    // where that can be; they are zeroed, and what lies behind the end is left alone. May sleep. 0,
+    // or -errno (-EIO) and none counts as filled: a run is then asked for page by page, up to the
+    // first that fails. NULL: they stay zero.
+    int (*fill)(struct vm_object *o, uint64_t index, struct page *const *pages, unsigned int nr);
+    // Write `nr` neighbouring dirty pages back, at most VM_RUN_MAX. May sleep. 0, or -errno and all
+    // count as dirty: a run is then tried page by page. NULL: memory is all there is.
+    int (*write_back)(struct vm_object *o, uint64_t index, struct page *const *pages,
+                      unsigned int nr);
     // Last reference gone; pages are freed already. Frees the object.
     void (*release)(struct vm_object *o);
     // Device memory: physical address for `index`, 0 for none. NULL for objects with pages.
@@ -30,6 +34,8 @@ struct vm_object_ops {
     void (*unmapped)(struct vm_object *o, const struct vm_region *r);
 };
 
+#define VM_RUN_MAX 32U // pages of one request: 128 KiB
+
 struct radix_node;
 
 struct vm_object {
@@ -38,6 +44,8 @@ struct vm_object {
     struct mutex lock; // guards the rest; below vm_map.lock, above page tables
     struct radix_node *root;
     unsigned int height;
+    uint32_t run_pages; // read by the last miss; 0: none, or it failed
+    uint64_t run_end;   // the page after them: a miss there goes on in sequence
     uint64_t nr_pages;
     bool huge;                 // all of it is 2 MiB pages of the pool; constant
     uint64_t nr_promised;      // of those, kept for it
@@ -62,8 +70,9 @@ int vm_object_promise(struct vm_object *o, uint64_t end_bytes);
 // Bytes [offset, end) of such an object read as zeros: pages are dropped, parts of one cleared.
 void vm_object_punch_huge(struct vm_object *o, uint64_t offset, uint64_t end);
 
-// The page at `index` with a reference for the caller. With create, allocated (and filled) when
-// absent. 0; -ENOENT absent; -ENOMEM; -EIO. May sleep.
+// The page at `index` with a reference for the caller. With create, allocated (and filled, along
+// with those that follow, if misses go on in sequence) when absent. 0; -ENOENT absent; -ENOMEM;
+// -EIO. May sleep.
 int vm_object_page(struct vm_object *o, uint64_t index, bool create, struct page **page);
 // The pages from `index` on, up to `max` and until one is absent, each with a reference for the
 // caller. How many.
@@ -76,15 +85,22 @@ void vm_object_resize(struct vm_object *o, uint64_t size_bytes);
 void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t end);
 // Is it mapped shared, by a region that is writable or can become so? The answer is about now.
 bool vm_object_is_shared_writable(struct vm_object *o);
-// Write every dirty page back through ops->write_back. 0 or the first error.
+// Write every dirty page back through ops->write_back, neighbours together. 0 or the first error;
+// what could not be written stays dirty.
 int vm_object_sync(struct vm_object *o);
 // The same for the pages of [first, end).
 int vm_object_sync_range(struct vm_object *o, uint64_t first, uint64_t end);
 // Forget every page that isn't dirty and that nobody else uses or maps; `fill` brings it back.
 void vm_object_drop_clean(struct vm_object *o);
 
+// Bring in what is missing of pages [first, end), a run at a time. What can't be read, or has no
+// room, is left out: whoever reads it learns why. May sleep.
+void vm_object_read_ahead(struct vm_object *o, uint64_t first, uint64_t end);
+
 // Copy between the object and memory, for read(2) and write(2) on page-cached files. Reads stop at
-// size_bytes; writes must lie within. `uio` is advanced. Bytes done, or -errno if none.
+// size_bytes; writes must lie within. `uio` is advanced. Bytes done, or -errno if none. A miss
+// reads as much as `uio` still asks for, more when misses go on in sequence (not for uio->exact);
+// a page that is written as a whole isn't read before.
 struct uio;
 ssize_t vm_object_read(struct vm_object *o, uint64_t offset, struct uio *uio);
 ssize_t vm_object_write(struct vm_object *o, uint64_t offset, struct uio *uio);

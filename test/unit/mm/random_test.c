@@ -62,18 +62,22 @@ static uint64_t disk_value(int file, uint64_t index)
     return file == 0 ? 0 : 0x1000000UL * (uint64_t)file + index;
 }
 
-static int file_fill(struct vm_object *o, uint64_t index, struct page *page)
+static int file_fill(struct vm_object *o, uint64_t index, struct page *const *pages,
+                     unsigned int nr)
 {
     struct model_file *f = container_of(o, struct model_file, object);
-    *(uint64_t *)page_to_virt(page) = disk_value((int)(f - files), index);
+    for (unsigned int i = 0; i < nr; i++)
+        *(uint64_t *)page_to_virt(pages[i]) = disk_value((int)(f - files), index + i);
     return 0;
 }
 
-static int file_write_back(struct vm_object *o, uint64_t index, struct page *page)
+static int file_write_back(struct vm_object *o, uint64_t index, struct page *const *pages,
+                           unsigned int nr)
 {
     struct model_file *f = container_of(o, struct model_file, object);
-    assert_true(index < f->size);
-    assert_int_equal(*(uint64_t *)page_to_virt(page), f->values[index]);
+    assert_true(index + nr <= f->size);
+    for (unsigned int i = 0; i < nr; i++)
+        assert_int_equal(*(uint64_t *)page_to_virt(pages[i]), f->values[index + i]);
     return 0;
 }
 
