@@ -10,7 +10,7 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BEGIN, END = "<!-- boards: made by make boards -->", "<!-- end of boards -->"
-ROWS = ("shell", "harts", "card boot", "card read and write", "FAT", "netboot", "power off", "restart", "watchdog", "suite")
+ROWS = ("shell", "harts", "card boot", "card read and write", "FAT", "netboot", "power off", "restart", "watchdog", "GPIO", "suite")
 
 
 def proofs(board):

@@ -191,20 +191,22 @@ static const struct proc_file sysfs_console[] = {
     {0},
 };
 
-// What the three classes of character devices are, by major number. A pseudo-terminal's nodes live
-// in devpts and aren't listed.
-enum sysfs_class { CLASS_MEM, CLASS_TTY, CLASS_MISC };
+// What the three classes of character devices are, by major number, and GPIO chips, which Linux has
+// on a bus. A pseudo-terminal's nodes live in devpts and aren't listed.
+enum sysfs_class { CLASS_MEM, CLASS_TTY, CLASS_MISC, BUS_GPIO };
 
-static bool sysfs_in_class(dev_t dev, enum sysfs_class class)
+static enum sysfs_class sysfs_class_of(dev_t dev)
 {
     switch (DEV_MAJOR(dev)) {
     case MEM_MAJOR:
-        return class == CLASS_MEM;
+        return CLASS_MEM;
     case TTY_MAJOR:
     case TTYAUX_MAJOR:
-        return class == CLASS_TTY;
+        return CLASS_TTY;
+    case GPIO_MAJOR:
+        return BUS_GPIO;
     default:
-        return class == CLASS_MISC;
+        return CLASS_MISC;
     }
 }
 
@@ -213,7 +215,7 @@ static int64_t sysfs_next_in_class(enum sysfs_class class, int64_t from)
     const char *name;
     dev_t dev;
     for (; from <= INT32_MAX && device_at(false, (unsigned int)from, &name, &dev); from++)
-        if (sysfs_in_class(dev, class) && dev != CONSOLE_DEV)
+        if (sysfs_class_of(dev) == class && dev != CONSOLE_DEV)
             return from;
     return -1;
 }
@@ -231,6 +233,11 @@ static int64_t sysfs_next_tty(uint64_t key, int64_t from)
 static int64_t sysfs_next_misc(uint64_t key, int64_t from)
 {
     return sysfs_next_in_class(CLASS_MISC, from);
+}
+
+static int64_t sysfs_next_gpio(uint64_t key, int64_t from)
+{
+    return sysfs_next_in_class(BUS_GPIO, from);
 }
 
 static int64_t sysfs_next_block(uint64_t key, int64_t from)
@@ -264,6 +271,96 @@ static void sysfs_name_block(uint64_t key, int64_t number, char *buf, size_t siz
 {
     sysfs_copy_name(sysfs_block_key(key, number), buf, size);
 }
+
+// /sys/dev/char/5:1, /sys/dev/block/179:3: devices by number, and of which class they are.
+
+static int64_t sysfs_next_chr(uint64_t key, int64_t from)
+{
+    const char *name;
+    dev_t dev;
+    return from <= INT32_MAX && device_at(false, (unsigned int)from, &name, &dev) ? from : -1;
+}
+
+static void sysfs_name_number(uint64_t key, char *buf, size_t size)
+{
+    const char *name;
+    dev_t dev = 0;
+    sysfs_device(key, &name, &dev);
+    snprintf(buf, size, "%u:%u", DEV_MAJOR(dev), DEV_MINOR(dev));
+}
+
+static void sysfs_name_chr_number(uint64_t key, int64_t number, char *buf, size_t size)
+{
+    sysfs_name_number((uint64_t)number, buf, size);
+}
+
+static void sysfs_name_block_number(uint64_t key, int64_t number, char *buf, size_t size)
+{
+    sysfs_name_number(sysfs_block_key(key, number), buf, size);
+}
+
+static ssize_t sysfs_subsystem(uint64_t key, char *buf, size_t size)
+{
+    static const char *const places[] = {
+        [CLASS_MEM] = "class/mem",
+        [CLASS_TTY] = "class/tty",
+        [CLASS_MISC] = "class/misc",
+        [BUS_GPIO] = "bus/gpio",
+    };
+    const char *name, *place = "class/block";
+    dev_t dev;
+    if (!sysfs_device(key, &name, &dev))
+        return -ENODEV;
+    if (!(key & KEY_BLOCK))
+        place = places[sysfs_class_of(dev)];
+    int n = snprintf(buf, size, "../../../%s", place);
+    return MIN(n, (int)size - 1);
+}
+
+static ssize_t sysfs_device_by_number(uint64_t key, char *buf, size_t size)
+{
+    char number[24];
+    sysfs_name_number(key, number, sizeof(number));
+    int n = snprintf(buf, size, "../../../dev/char/%s", number);
+    return MIN(n, (int)size - 1);
+}
+
+static const struct proc_file sysfs_number_files[] = {
+    {.name = "dev", .mode = READABLE, .show = sysfs_show_dev},
+    {.name = "subsystem", .mode = S_IFLNK | 0777, .readlink = sysfs_subsystem},
+    {.name = "uevent", .mode = READABLE, .show = sysfs_show_uevent},
+    {0},
+};
+static const struct proc_file sysfs_number_entry = {.mode = DIRECTORY,
+                                                    .children = sysfs_number_files};
+static const struct proc_file sysfs_gpio_entry = {.mode = S_IFLNK | 0777,
+                                                  .readlink = sysfs_device_by_number};
+static const struct proc_file sysfs_numbers[] = {
+    {.name = "block",
+     .mode = DIRECTORY,
+     .next = sysfs_next_block,
+     .name_entry = sysfs_name_block_number,
+     .make_key = sysfs_block_key,
+     .entry = &sysfs_number_entry},
+    {.name = "char",
+     .mode = DIRECTORY,
+     .next = sysfs_next_chr,
+     .name_entry = sysfs_name_chr_number,
+     .entry = &sysfs_number_entry},
+    {0},
+};
+static const struct proc_file sysfs_bus_gpio[] = {
+    {.name = "devices",
+     .mode = DIRECTORY,
+     .next = sysfs_next_gpio,
+     .name_entry = sysfs_name_chr,
+     .entry = &sysfs_gpio_entry},
+    {0},
+};
+static const struct proc_file sysfs_bus[] = {
+    {.name = "gpio", .mode = DIRECTORY, .children = sysfs_bus_gpio},
+    {0},
+};
 
 static const struct proc_file sysfs_chr_files[] = {
     {.name = "dev", .mode = READABLE, .show = sysfs_show_dev},
@@ -321,7 +418,9 @@ static const struct proc_file sysfs_kernel[] = {
 
 static const struct proc_file sysfs_tops[] = {
     BLOCK_CLASS,
+    {.name = "bus", .mode = DIRECTORY, .children = sysfs_bus},
     {.name = "class", .mode = DIRECTORY, .children = sysfs_class},
+    {.name = "dev", .mode = DIRECTORY, .children = sysfs_numbers},
     {.name = "devices", .mode = DIRECTORY, .children = sysfs_devices},
     {.name = "kernel", .mode = DIRECTORY, .children = sysfs_kernel},
     {0},

@@ -1,7 +1,7 @@
 # SiFive HiFive Unleashed (FU540). Its device tree comes from U-Boot, or from QEMU's sifive_u.
 dts          :=
 cpu_flags    :=
-drivers      := plic serial uart_sifive spi_sifive mmc_spi sd_card
+drivers      := plic serial uart_sifive spi_sifive mmc_spi sd_card gpio gpio_request gpio_sifive
 modules      := mm sync fs ipc core
 limits       := FUTEX_BUCKETS=2048 TLB_FLUSH_PAGES=64
 firmware     := u-boot-sifive

@@ -1,5 +1,5 @@
 # StarFive VisionFive 2 (JH7110). Its device tree comes from U-Boot; for the twin, from Debian's kernel package.
-drivers      := plic serial uart_ns16550 clk jh7110_crg dw_mshc sd_card i2c_pmic watchdog jh7110_wdt
+drivers      := plic serial uart_ns16550 clk jh7110_crg dw_mshc sd_card i2c_pmic watchdog jh7110_wdt gpio gpio_request gpio_jh7110
 modules      := mm sync fs ipc core
 limits       := FUTEX_BUCKETS=2048 TLB_FLUSH_PAGES=64
 firmware     := u-boot-starfive

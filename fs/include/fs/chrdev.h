@@ -11,6 +11,9 @@
 #define DEV_MAJOR(dev) ((unsigned int)(((dev) >> 8) & 0xfff))
 #define DEV_MINOR(dev) ((unsigned int)(((dev)&0xff) | (((dev) >> 12) & ~0xffULL)))
 
+// A number that Linux gives out at run time, this one first.
+#define GPIO_MAJOR 254
+
 // Boot or driver probe. `name` appears in /dev (devtmpfs) and stays; may hold one '/'; NULL: the
 // node is somebody else's business. ops, too, stay for ever. 0, -EEXIST or -ENOMEM. May sleep.
 int chrdev_register(const char *name, dev_t dev, mode_t mode, const struct file_ops *ops,
