@@ -4,12 +4,16 @@ behind TCP and power commands, as a board in a lab is."""
 
 import os
 import subprocess
+import sys
 import threading
 import xml.etree.ElementTree
 
 import pytest
 
 from harness import images
+
+sys.path.append(os.path.join(images.TOP, "test/hil"))
+import remote_lab  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -62,3 +66,21 @@ def test_line_that_is_cut(adapter):
     result, _ = hil("sifive-unleashed", "remote", "PYTEST=-k boots")
     timer.cancel()
     assert result.returncode and "the serial line is gone (was the adapter unplugged?)" in result.stdout, result.stdout[-3000:]
+
+
+def test_place_of_a_coordinator():
+    """labgrid's coordinator, exporter and client on loopback: the suite on a place that is ours; not on one that isn't."""
+    with remote_lab.Lab("sifive-unleashed") as lab:
+        result, out = hil("sifive-unleashed", "place", "PYTEST=-k 'boots_to or test_harts or memory'")
+        assert result.returncode == 0, result.stdout[-5000:]
+        suite = xml.etree.ElementTree.parse(out + "/junit.xml").getroot()[0]
+        assert suite.get("tests") == "3" and suite.get("skipped") == "0"
+        said = remote_lab.client("-p", "desk", "acquire", check=False, LG_USERNAME="other")
+        assert "already acquired" in said
+        lab.stop("exporter")
+        assert "lab/desk" not in remote_lab.client("resources")
+        lab.start_exporter()
+        remote_lab.await_text(["resources"], "lab/desk/NetworkPowerPort")
+        remote_lab.client("-p", "desk", "release")
+        result, _ = hil("sifive-unleashed", "place", "PYTEST=-k boots_to")
+        assert result.returncode and "desk is not acquired" in result.stdout, result.stdout[-3000:]

@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""lab.py on|off|cycle BOARD PORT, lab.py serve PORT, or lab.py initrd: a machine in QEMU as a board in a lab is: its power is a command, its serial line a TCP
-port (what ser2net gives). With it the drivers for boards are tried without one: env/remote.yaml.
+"""lab.py on|off|cycle BOARD PORT, lab.py serve PORT, lab.py power BOARD PORT HTTP, or lab.py initrd: a machine in QEMU as
+a board in a lab is: its power is a command, its serial line a TCP port (what ser2net gives). With it the drivers for
+boards are tried without one: env/remote.yaml.
 lab.py serve is the adapter at PORT, there whether the machine has power or not.
+lab.py power is a power switch at the port HTTP: GET tells, PUT of 0 or 1 sets (labgrid's model "rest").
 lab.py initrd prints the path of the suite's initramfs."""
 
+import http.server
 import os
 import select
 import signal
@@ -68,6 +71,29 @@ def serve(port):
                 ends[side] = None
 
 
+def switch(pid_file, board, port, at):
+    """The power switch."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self, text):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def do_GET(self):  # pylint: disable=invalid-name
+            self.answer(b"1" if running(pid_file) else b"0")
+
+        def do_PUT(self):  # pylint: disable=invalid-name
+            value = self.rfile.read(int(self.headers["Content-Length"]))
+            if value == b"0":
+                off(pid_file)
+            elif not running(pid_file):
+                on(pid_file, board, port)
+            self.answer(value)
+
+    http.server.HTTPServer(("127.0.0.1", at), Handler).serve_forever()
+
+
 def main():
     if sys.argv[1:2] == ["serve"]:
         serve(int(sys.argv[2]))
@@ -75,9 +101,11 @@ def main():
         from harness import board as boards
         print(boards.initrd())
         return
-    verb, board, port = sys.argv[1:]
+    verb, board, port = sys.argv[1:4]
     pid_file = os.path.join(HERE, f"../../build/test/lab-{board}-{port}.pid")
     os.makedirs(os.path.dirname(pid_file), exist_ok=True)
+    if verb == "power":
+        switch(pid_file, board, port, int(sys.argv[4]))
     if verb in ("off", "cycle"):
         off(pid_file)
     if verb in ("on", "cycle"):
