@@ -100,8 +100,8 @@ cppcheck_flags = -q --std=c11 --platform=unix64 --enable=warning,portability --i
                  -D__riscv_xlen=64 -D__GNUC__=12 -Ilib/libc $(public:%=-I%/include)
 
 # Each part runs even if one before it found something.
-check_parts := check-format check-layers check-style check-shell check-models check-mutations \
-               check-cppcheck check-tidy
+check_parts := check-format check-layers check-style check-shell check-contract check-models \
+               check-mutations check-cppcheck check-tidy
 .PHONY: $(check_parts)
 
 check:
@@ -128,6 +128,11 @@ check-style:
 check-shell:
 	$(call say,SHELL,)
 	$(Q)shellcheck $(sh_files)
+
+check-contract:
+	$(call say,CONTRACT,)
+	$(Q)test/check_contract.py --self-test
+	$(Q)test/check_contract.py
 
 check-models:
 	$(call say,MODELS,)

@@ -59,7 +59,7 @@ static void fix_caps(struct cred *new, const struct cred *old)
 {
     bool was_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
     bool is_root = new->uid == 0 || new->euid == 0 || new->suid == 0;
-    if (was_root && !is_root)
+    if (was_root && !is_root && !new->keep_caps)
         new->cap_permitted = new->cap_effective = 0;
     if (old->euid == 0 && new->euid != 0)
         new->cap_effective = 0;

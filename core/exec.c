@@ -156,7 +156,7 @@ static int make_cred(struct exec *x)
     x->secure = euid != old->uid || egid != old->gid;
     if (euid == old->euid && egid == old->egid && old->suid == euid && old->sgid == egid &&
         old->fsuid == euid && old->fsgid == egid && old->cap_permitted == permitted &&
-        old->cap_effective == effective) {
+        old->cap_effective == effective && !old->keep_caps) {
         x->cred = thread_self()->cred;
         cred_get(x->cred);
         return 0;
@@ -168,6 +168,7 @@ static int make_cred(struct exec *x)
     x->cred->egid = x->cred->sgid = x->cred->fsgid = egid;
     x->cred->cap_permitted = permitted;
     x->cred->cap_effective = effective;
+    x->cred->keep_caps = false;
     return 0;
 }
 

@@ -56,6 +56,18 @@ static long set_mdwe(struct vm_map *m, unsigned long bits)
     return set || now == bits ? 0 : -EPERM;
 }
 
+static long keep_caps(unsigned long keep)
+{
+    if (keep > 1)
+        return -EINVAL;
+    struct cred *new = cred_copy(thread_self()->cred);
+    if (!new)
+        return -ENOMEM;
+    new->keep_caps = keep;
+    cred_replace_self(new);
+    return 0;
+}
+
 long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4,
                unsigned long arg5)
 {
@@ -97,7 +109,9 @@ long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long
     case PR_GET_MDWE:
         return arg2 || arg3 || arg4 || arg5 ? -EINVAL : (long)atomic_load(&p->map->mdwe);
     case PR_GET_KEEPCAPS:
-        return 0;
+        return t->cred->keep_caps;
+    case PR_SET_KEEPCAPS:
+        return keep_caps(arg2);
     case PR_CAPBSET_READ:
         return arg2 > 63 || !(CRED_CAPS_ALL & BIT(arg2)) ? -EINVAL : 1;
     case PR_GET_TIMERSLACK:

@@ -46,14 +46,11 @@ static long operate(int id, const struct sembuf *ops, unsigned int nr, uint64_t 
 long sys_semtimedop(int id, vaddr_t user_ops, unsigned int nr, vaddr_t timeout)
 {
     struct sembuf on_stack[OPS_ON_STACK], *ops = on_stack;
-    uint64_t deadline_ns = TIME_NEVER;
-    if (timeout != 0) {
-        uint64_t ns;
-        int err = time_read_timespec(timeout, &ns);
-        if (err != 0)
-            return err;
-        deadline_ns = time_deadline(ns);
-    }
+    uint64_t ns = 0;
+    // Read before all else, but judged after the operations are read, as Linux does.
+    int time_err = timeout != 0 ? time_read_timespec(timeout, &ns) : 0;
+    if (time_err == -EFAULT)
+        return time_err;
     if (nr > ipc_limit(IPC_SEMOPM))
         return -E2BIG;
     if (nr == 0)
@@ -62,9 +59,9 @@ long sys_semtimedop(int id, vaddr_t user_ops, unsigned int nr, vaddr_t timeout)
         ops = kmalloc(nr * sizeof(*ops));
     if (!ops)
         return -ENOMEM;
-    long result = user_copy_in(ops, user_ops, nr * sizeof(*ops)) != 0
-                      ? -EFAULT
-                      : operate(id, ops, nr, deadline_ns);
+    long result = user_copy_in(ops, user_ops, nr * sizeof(*ops)) != 0 ? -EFAULT : time_err;
+    if (result == 0)
+        result = operate(id, ops, nr, timeout != 0 ? time_deadline(ns) : TIME_NEVER);
     if (ops != on_stack)
         kfree(ops);
     return result;

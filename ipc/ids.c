@@ -180,9 +180,9 @@ struct ipc_object *ipc_lock_id_locked(struct ipc_ids *ids, int id)
 
 struct ipc_object *ipc_lock_index(struct ipc_ids *ids, int index)
 {
-    if (index < 0 || (unsigned int)index >= IPC_SLOTS_MAX)
+    if (index < 0)
         return NULL;
-    return lock_slot(slot_at(ids, (unsigned int)index));
+    return lock_slot(slot_at(ids, (unsigned int)index % IPC_SLOTS_MAX));
 }
 
 struct ipc_object *ipc_lock_next(struct ipc_ids *ids, unsigned int *index)

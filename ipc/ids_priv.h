@@ -74,7 +74,8 @@ void ipc_remove_locked(struct ipc_ids *ids, struct ipc_object *o);
 // No key finds it any more. Both locks held.
 void ipc_make_private_locked(struct ipc_object *o);
 
-// The object, its slot locked, or NULL (no lock held): a stale id, or an unused index.
+// The object, its slot locked, or NULL (no lock held): a stale id, or an unused index. Of an index
+// the lower bits count, as on Linux: a whole id will do.
 struct ipc_object *ipc_lock_id(struct ipc_ids *ids, int id);
 struct ipc_object *ipc_lock_index(struct ipc_ids *ids, int index);
 // The first object at or after *index, its slot locked, *index its own; or NULL.

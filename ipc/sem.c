@@ -123,8 +123,6 @@ static int operate_unlock(struct sem_array *a, struct sem_waiter *w, const struc
         a->otime = ipc_now();
         if (q->changes)
             sem_serve(a, w->ops, w->nr_ops);
-    } else if (result == SEM_WAITING && (w->blocking->sem_flg & IPC_NOWAIT)) {
-        result = -EAGAIN;
     } else if (result == SEM_WAITING) {
         w->result = SEM_WAITING;
         w->thread = port_thread_self();

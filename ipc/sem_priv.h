@@ -65,7 +65,8 @@ static inline struct sem_array *sem_array_of(struct ipc_object *o)
 }
 
 // All of these: slot locked.
-// All of ops or none. 0; SEM_WAITING: *blocking can't be done now; -ERANGE.
+// All of ops or none. 0; SEM_WAITING: *blocking can't be done now; -EAGAIN: nor may it wait;
+// -ERANGE.
 int sem_try(struct sem_array *a, const struct sembuf *ops, unsigned int nr, struct sem_undo *undo,
             pid_t pid, const struct sembuf **blocking);
 // Serve the sleepers that can go on since values of ops[nr] changed; ops NULL: any value may have.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Operations on an array's values, and the sleepers that a change lets go on. semop(2).
 //
-// Sleepers are served in order of arrival; one that still can't go on holds up nobody behind it.
+// Sleepers are served in order of arrival, those who only wait for zero before the others; one that
+// still can't go on holds up nobody behind it.
 // Whoever changes values performs what the sleepers asked for in their stead, so a sleeper wakes
 // only when it is done. As long as nobody waits with more than one op, only the sleepers of the
 // semaphores that changed are looked at. The slot is locked throughout.
@@ -52,7 +53,7 @@ int sem_try(struct sem_array *a, const struct sembuf *ops, unsigned int nr, stru
         if (result != 0) {
             *blocking = &ops[i];
             undo_ops(a, ops, i, undo);
-            return result;
+            return result == SEM_WAITING && (ops[i].sem_flg & IPC_NOWAIT) ? -EAGAIN : result;
         }
     }
     for (unsigned int i = 0; i < nr; i++)
@@ -127,21 +128,31 @@ static bool changes(const struct sem_waiter *w)
     return false;
 }
 
-// Whatever one who was served changed, those who came before him have the first choice of it.
-static void serve_all(struct sem_array *a)
+static void serve_unchanging(struct sem_array *a)
 {
     struct sem_waiter *w, *next;
-    bool again;
+    list_for_each_entry_safe (w, next, &a->waiters, node)
+        if (!changes(w))
+            serve(a, w);
+}
+
+static bool serve_first_changing(struct sem_array *a)
+{
+    struct sem_waiter *w, *next;
+    list_for_each_entry_safe (w, next, &a->waiters, node)
+        if (changes(w) && serve(a, w))
+            return true;
+    return false;
+}
+
+// Those who change nothing go first: the zeroes that they wait for may pass with the next who does,
+// and they take nothing from him. Whatever one who was served changed, those who came before him
+// have the first choice of it.
+static void serve_all(struct sem_array *a)
+{
     do {
-        again = false;
-        list_for_each_entry_safe (w, next, &a->waiters, node) {
-            bool changing = changes(w);
-            if (serve(a, w) && changing) {
-                again = true;
-                break;
-            }
-        }
-    } while (again);
+        serve_unchanging(a);
+    } while (serve_first_changing(a));
 }
 
 void sem_serve(struct sem_array *a, const struct sembuf *ops, unsigned int nr)

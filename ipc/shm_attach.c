@@ -94,6 +94,8 @@ static void unpin(struct shm_segment *s, pid_t attached_by)
 
 static long attach(struct shm_segment *s, struct vm_map *map, struct vm_mmap_args *args)
 {
+    if ((args->flags & MAP_FIXED_NOREPLACE) && args->addr + s->size < args->addr)
+        return -EINVAL; // as Linux; beyond the address space is -ENOMEM
     struct shm_attach *a = kmalloc(sizeof(*a));
     if (!a)
         return -ENOMEM;

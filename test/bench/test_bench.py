@@ -137,3 +137,13 @@ def test_the_flame_graph_has_all_stacks():
 
 def test_every_benchmark_runs_on_vireo():
     assert bench.smoke() == []
+
+
+@pytest.mark.parametrize("side", ["vireo", pytest.param("linux", marks=pytest.mark.slow)])
+def test_an_attach_costs_no_more_than_mmap(side):
+    """Attach, touch, detach of a segment that is there, beside mmap, touch, munmap of the same size."""
+    names = ["mappings/mmap-touch-munmap-64K", "ipc/shmat-touch-shmdt-64K"]
+    guest.build()
+    mmap, attach = bench.run_rows(side, "instructions", names, guest.archive(), filter_="^(" + "|".join(names) + ")$")
+    assert not mmap.note and not attach.note, (mmap, attach)
+    assert attach.value <= mmap.value

@@ -12,6 +12,7 @@ struct cred {
     uid_t uid, euid, suid, fsuid;
     gid_t gid, egid, sgid, fsgid;
     uint64_t cap_effective, cap_permitted, cap_inheritable; // capabilities(7) bit masks
+    bool keep_caps; // PR_SET_KEEPCAPS: permitted ones outlive the last uid of 0
     unsigned int nr_groups;
     gid_t groups[CRED_GROUPS_MAX];
 };

@@ -2,6 +2,7 @@
 // What describes the system and the process: uname, sysinfo, limits, prctl, random, umask, unknown
 // calls.
 #include "ktap.h"
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/klog.h>
@@ -125,6 +126,45 @@ TEST(prctl_basics)
     CHECK_ERRNO(prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0), EINVAL);
     CHECK_ERRNO(prctl(PR_SET_PDEATHSIG, 999), EINVAL);
     CHECK_ERRNO(prctl(99999), EINVAL);
+}
+
+static struct __user_cap_data_struct capabilities(void)
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2];
+    CHECK_EQ(syscall(SYS_capget, &header, data), 0);
+    return data[0];
+}
+
+// What is permitted outlives the last uid of 0 if that was asked for; what is effective never does.
+TEST(capabilities_can_be_kept)
+{
+    CHECK_EQ(prctl(PR_GET_KEEPCAPS), 0);
+    CHECK_ERRNO(prctl(PR_SET_KEEPCAPS, 2), EINVAL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK_EQ(setresuid(1000, 1000, 1000), 0);
+        CHECK(capabilities().permitted == 0 && capabilities().effective == 0);
+        _exit(0);
+    }
+    int status;
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK_EQ(status, 0);
+    unsigned int all = capabilities().permitted;
+    CHECK(all != 0);
+    CHECK_EQ(prctl(PR_SET_KEEPCAPS, 1), 0);
+    CHECK_EQ(prctl(PR_GET_KEEPCAPS), 1);
+    CHECK_EQ(setresuid(1000, 1000, 1000), 0);
+    CHECK(capabilities().permitted == all && capabilities().effective == 0);
+    CHECK_EQ(prctl(PR_GET_KEEPCAPS), 1);
+    // A program doesn't inherit it.
+    pid = fork();
+    if (pid == 0) {
+        execl("/bin/busybox", "grep", "-q", "CapPrm:.0000000000000000", "/proc/self/status", NULL);
+        _exit(1);
+    }
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK_EQ(status, 0);
 }
 
 TEST(getrandom_differs_and_checks)

@@ -69,6 +69,15 @@ __attribute__((unused)) static void wait_asleep(pid_t pid)
     ktap_fail();
 }
 
+// Sleep until the clock shows another second: what happens from now on has another time.
+__attribute__((unused)) static time_t next_second(void)
+{
+    time_t start = time(NULL), now;
+    while ((now = time(NULL)) == start)
+        sleep_ms(5);
+    return now;
+}
+
 // A key that nobody else uses while this case runs.
 __attribute__((unused)) static key_t own_key(int n)
 {

@@ -204,6 +204,31 @@ static void an_id_can_be_asked_for_once(void **state)
     assert_false(is_found(wanted));
 }
 
+// What a board allows bounds both the limits at boot and what can be written.
+static void the_board_limits_are_above(void **state)
+{
+    ipc_init(100, 5000);
+    assert_int_equal(ipc_limit(IPC_SHMMNI), 100);
+    assert_int_equal(ipc_limit(IPC_SEMMNI), 100);
+    assert_int_equal(ipc_limit(IPC_MSGMNI), 100);
+    assert_int_equal(ipc_limit(IPC_MSGMAX), 5000);
+    assert_int_equal(ipc_limit(IPC_MSGMNB), 5000);
+    assert_int_equal(ipc_limit_set(IPC_SHMMNI, 101), -EINVAL);
+    assert_int_equal(ipc_limit_set(IPC_MSGMNI, 101), -EINVAL);
+    assert_int_equal(ipc_limit_set(IPC_SEMMNI, 101), -ERANGE);
+    assert_int_equal(ipc_limit_set(IPC_MSGMAX, 5001), -EINVAL);
+    assert_int_equal(ipc_limit_set(IPC_MSGMNB, 5001), -EINVAL);
+    assert_int_equal(ipc_limit(IPC_SHMMNI), 100);
+    assert_int_equal(ipc_limit_set(IPC_SHMMNI, 7), 0);
+    assert_int_equal(ipc_limit_set(IPC_SHMMNI, 100), 0);
+    ipc_init(1U << 20, 1U << 20); // more than Linux's: Linux's at first, the table's at most
+    assert_int_equal(ipc_limit(IPC_SHMMNI), 4096);
+    assert_int_equal(ipc_limit(IPC_MSGMAX), 8192);
+    assert_int_equal(ipc_limit_set(IPC_MSGMAX, 1U << 20), 0);
+    assert_int_equal(ipc_limit_set(IPC_SHMMNI, IPC_SLOTS_MAX), 0);
+    assert_int_equal(ipc_limit_set(IPC_SHMMNI, IPC_SLOTS_MAX + 1), -EINVAL);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -216,6 +241,7 @@ int main(void)
         T(permissions_bit_by_bit),
         T(no_memory_for_slots),
         T(an_id_can_be_asked_for_once),
+        T(the_board_limits_are_above),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

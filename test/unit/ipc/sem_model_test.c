@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Random calls on a semaphore array beside a model that is too simple to be wrong: it keeps the
-// sleepers in one list and, whenever anything changed, tries them again from the first on. After
-// every call values, counts and who has gone on with which result must be the same.
+// sleepers in one list, those who only ask for zero first, and, whenever anything changed, tries
+// them again from the first on. After every call values, counts and who has gone on with which
+// result must be the same.
 #include "ipc_walk.h"
 
 #include <ipc/sem.h>
@@ -62,12 +63,26 @@ static int model_try(const struct request *q, const struct sembuf **blocking)
     return 0;
 }
 
+static bool changes(const struct request *q)
+{
+    bool any_change = false;
+    for (unsigned int i = 0; i < q->nr; i++)
+        any_change |= q->ops[i].sem_op != 0;
+    return any_change;
+}
+
+// First all that only ask for zero, in order of arrival, then the others.
+static uint64_t place(const struct request *q)
+{
+    return q->arrival + (changes(q) ? 1UL << 32 : 0);
+}
+
 static struct request *next_waiting(uint64_t after)
 {
     struct request *first = NULL;
     for (int i = 0; i < REQUESTS; i++)
-        if (requests[i].task && requests[i].waits && requests[i].arrival > after &&
-            (!first || requests[i].arrival < first->arrival))
+        if (requests[i].task && requests[i].waits && place(&requests[i]) > after &&
+            (!first || place(&requests[i]) < place(first)))
             first = &requests[i];
     return first;
 }
@@ -78,11 +93,13 @@ static void model_serve(void)
     struct request *q = next_waiting(0);
     while (q) {
         int result = model_try(q, &blocking);
+        if (result == 1 && (blocking->sem_flg & IPC_NOWAIT))
+            result = -EAGAIN;
         if (result != 1) {
             q->waits = false;
             q->result = result;
         }
-        q = next_waiting(result == 0 ? 0 : q->arrival);
+        q = next_waiting(result == 0 ? 0 : place(q));
     }
 }
 
