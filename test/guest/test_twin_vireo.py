@@ -2,7 +2,10 @@
 """Vireo's drivers for VisionFive 2 on its twin: card, clocks and resets, power off, watchdog; and the board's card
 as `make image` makes it, started by Debian's firmware."""
 
+import os
 import re
+import subprocess
+import time
 
 import pytest
 
@@ -73,6 +76,43 @@ def test_watchdog_is_fed_by_the_kernel(lab):
     assert "watchdog: jh7110-wdt, 30 s" in shell.machine.log
     shell.machine.drain(45)
     assert shell.check("echo alive") == "alive\n"
+
+
+def gdb(shell, socket, *commands):
+    """What gdb printed; every hart stands meanwhile."""
+    elf = os.path.join(os.path.dirname(board.kernel(BOARD)), "vireo.elf")
+    line = ["gdb-multiarch", "-q", "-nx", "-batch", elf]
+    # To QEMU the S7 is one process, the four U74 are another.
+    for command in (f"target extended-remote {socket}", "add-inferior", "inferior 2", "attach 2", *commands, "detach inferiors 1 2"):
+        line += ["-ex", command]
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, timeout=60, check=False)
+    assert shell.machine.running, done.stdout
+    return done.stdout
+
+
+STATE = 'printf "hart at 0x%lx, interrupts %lu\\n", $pc, $sstatus & 2'
+
+
+@slow
+def test_kernel_hangs_and_the_watchdog_restarts(lab, tmp_path):
+    """All four harts in an endless loop with interrupts off, put there by a debugger: nobody feeds the watchdog."""
+    socket = str(tmp_path / "gdb")
+    shell = boot(lab, extra=("-gdb", f"unix:{socket},server=on,wait=off"))
+    entry = int(re.search(r"is at (0x\w+)", gdb(shell, socket, "inferior 1", "info address trap_entry")).group(1), 16)
+    assert shell.check("echo still here") == "still here\n", "a debugger alone does no harm"
+    # "j ." where the kernel is entered, and each hart there; whoever slept in wfi goes on there.
+    gdb(shell, socket, f"set {{unsigned int}}{entry:#x} = 0x6f", "thread apply 2.1-4 set $sstatus = $sstatus & ~2UL",
+        f"thread apply 2.1-4 set $pc = {entry:#x}")
+    start = time.monotonic()
+    shell.machine.write("echo alive\n")
+    shell.machine.drain(8)  # longer than the kernel's period of feeding
+    told = gdb(shell, socket, f"thread apply 2.1-4 {STATE}")
+    assert told.count(f"hart at {entry:#x}, interrupts 0") == 4, told
+    assert shell.machine.wait_end(60) == 0
+    seconds = time.monotonic() - start
+    assert 15 < seconds < 45, f"restarted after {seconds:.0f} s, the watchdog has 30"
+    assert "alive" not in shell.machine.log
 
 
 @slow
