@@ -123,6 +123,11 @@ static bool park_is_interrupted(const struct thread *t, enum park_mode mode)
     return false;
 }
 
+bool port_others_run(void)
+{
+    return atomic_load(&sched_online_mask) != BIT(hart_self()->cpu);
+}
+
 int port_relax(enum park_mode mode)
 {
     sched_relax();

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Sleeping lock with an owner. First in, first out.
+// Sleeping lock with an owner. First in, first out, but for those who come while the first in the
+// queue is on its way to a free mutex; it is overtaken once at most. Whoever finds it held looks
+// for some microseconds before he sleeps.
 #pragma once
 
 #include <lib/list.h>

@@ -26,6 +26,9 @@ int port_park(enum park_mode mode, uint64_t deadline_ns);
 // holds a reference).
 void port_unpark(struct thread *t);
 
+// Other harts run threads: whoever has what we want may let go of it without our sleeping. A hint.
+bool port_others_run(void);
+
 // Between two parts of a long job, no spinlock held: others may run. 0, or -EINTR if a signal asks,
 // per mode, to end the job early.
 int port_relax(enum park_mode mode);

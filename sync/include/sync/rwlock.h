@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Sleeping reader-writer lock. Fair: a waiting writer stops new readers; waiters are served first
-// in, first out, adjacent readers together. Not recursive for readers.
+// in, first out, adjacent readers together. While a writer is on its way to the free lock another
+// may take it, once. Not recursive for readers. Who comes to write looks for some microseconds
+// before he sleeps.
 #pragma once
 
 #include <lib/list.h>
@@ -10,7 +12,7 @@ struct thread;
 
 struct rwlock {
     struct spinlock lock; // guards the rest
-    uint32_t nr_readers;
+    uint32_t nr_readers;  // atomic, as is writer: others look without the lock
     struct thread *writer;
     struct list_node waiters;
 };

@@ -100,6 +100,117 @@ static void killed_waiters_leave_a_mutex(void **state)
     assert_true(list_is_empty(&mutex.waiters));
 }
 
+// Thread 1 waits for thread 0, which lets go and is back before 1 runs: the first time, it
+// overtakes; the second time it finds that the mutex was handed over. Breaks when a woken waiter
+// can be overtaken for ever, or threads that pass a mutex to and fro have to sleep each time.
+static unsigned int nr_parks;
+
+static void overtake_mutex(void)
+{
+    host_become(0);
+    mutex_unlock(&mutex);
+    assert_false(mutex_trylock(&mutex)); // there is a queue
+    if (++nr_parks == 1) {
+        mutex_lock(&mutex);
+        assert_true(mutex_is_held(&mutex));
+    } else {
+        host_become(1);
+        assert_true(mutex_is_held(&mutex));
+    }
+}
+
+static void overtake_rwlock(void)
+{
+    host_become(0);
+    rwlock_write_unlock(&rw);
+    if (++nr_parks == 1) {
+        rwlock_write_lock(&rw);
+    } else {
+        host_become(1);
+        rwlock_assert_write_held(&rw);
+    }
+}
+
+// Thread 0 acts as thread 1 as well, whose own part of the host stands still meanwhile.
+static unsigned int standing_still, all_done;
+
+static void stand_still(void)
+{
+    atomic_store_release(&standing_still, 1U);
+    while (!atomic_load_acquire(&all_done))
+        hart_relax();
+}
+
+static void *act_for_both(void (*act)(void))
+{
+    while (!atomic_load_acquire(&standing_still))
+        hart_relax();
+    act();
+    host_park_hook = NULL;
+    host_become(0);
+    atomic_store_release(&all_done, 1U);
+    return NULL;
+}
+
+static void overtaken(void)
+{
+    mutex_lock(&mutex);
+    rwlock_write_lock(&rw);
+    host_become(1);
+    nr_parks = 0;
+    host_park_hook = overtake_mutex;
+    mutex_lock(&mutex);
+    assert_int_equal(nr_parks, 2);
+    mutex_unlock(&mutex);
+    nr_parks = 0;
+    host_park_hook = overtake_rwlock;
+    rwlock_write_lock(&rw);
+    assert_int_equal(nr_parks, 2);
+    rwlock_write_unlock(&rw);
+}
+
+static void *overtaken_thread(void *arg)
+{
+    return arg == NULL ? act_for_both(overtaken) : (stand_still(), NULL);
+}
+
+static void nobody_is_overtaken_twice(void **state)
+{
+    standing_still = all_done = 0;
+    host_run_threads(2, overtaken_thread);
+    assert_null(mutex.owner);
+    assert_true(list_is_empty(&mutex.waiters) && list_is_empty(&rw.waiters));
+}
+
+// The waiter is woken for a free mutex, and killed: it takes it, for nobody else was told.
+static void kill_who_was_woken(void)
+{
+    host_become(0);
+    mutex_unlock(&mutex);
+    host_kill(host_thread(1));
+}
+
+static void woken_and_killed(void)
+{
+    mutex_lock(&mutex);
+    host_become(1);
+    host_park_hook = kill_who_was_woken;
+    assert_int_equal(mutex_lock_killable(&mutex), 0);
+    mutex_unlock(&mutex);
+}
+
+static void *killed_thread(void *arg)
+{
+    return arg == NULL ? act_for_both(woken_and_killed) : (stand_still(), NULL);
+}
+
+static void no_wake_is_lost_by_a_kill(void **state)
+{
+    standing_still = all_done = 0;
+    host_run_threads(2, killed_thread);
+    assert_null(mutex.owner);
+}
+
 // Queue behind reader 0: writer 1, readers 2 and 3, writer 4, reader 5. Breaks when a queued writer
 // doesn't stop readers, or adjacent readers don't come in together.
 static void *rwlock_in_turn(void *arg)
@@ -271,6 +382,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mutex_serves_in_turn),
         cmocka_unit_test(killed_waiters_leave_a_mutex),
+        cmocka_unit_test(nobody_is_overtaken_twice),
+        cmocka_unit_test(no_wake_is_lost_by_a_kill),
         cmocka_unit_test(rwlock_serves_in_turn),
         cmocka_unit_test(killed_writers_let_readers_in),
         cmocka_unit_test(wake_all_wakes_all),

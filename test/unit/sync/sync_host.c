@@ -33,6 +33,12 @@ static int64_t realtime_offset;
 static unsigned int fault_one_in;
 static vaddr_t lost_word;
 static __thread struct thread *self;
+__thread void (*host_park_hook)(void);
+
+void host_become(unsigned int i)
+{
+    self = &threads[i];
+}
 
 void panic(const char *fmt, ...)
 {
@@ -72,6 +78,11 @@ int port_park(enum park_mode mode, uint64_t deadline_ns)
 {
     struct thread *t = self;
     ASSERT(t->arch.spin_depth == 0);
+    if (host_park_hook) {
+        host_park_hook();
+        self = t;
+        return 0;
+    }
     const struct timespec end = {(time_t)(deadline_ns / NS_PER_SEC),
                                  (long)(deadline_ns % NS_PER_SEC)};
     int err = 0;
@@ -90,6 +101,11 @@ int port_park(enum park_mode mode, uint64_t deadline_ns)
     t->token = false;
     pthread_mutex_unlock(&t->lock);
     return err;
+}
+
+bool port_others_run(void)
+{
+    return true;
 }
 
 void port_unpark(struct thread *t)

@@ -14,6 +14,10 @@
 // Run `entry(arg)` in nr threads at once and wait for all; the argument of each is its number.
 void host_run_threads(unsigned int nr, void *(*entry)(void *));
 struct thread *host_thread(unsigned int i); // of the running test
+// Instead of sleeping the calling thread does this, if set: what others do meanwhile.
+extern __thread void (*host_park_hook)(void);
+// The calling thread acts as thread i from here on.
+void host_become(unsigned int i);
 // Like a signal: every later park of `t` that may be interrupted is, until cleared.
 void host_interrupt(struct thread *t, bool on);
 // Like a fatal signal: every later park of `t` but the uninterruptible is interrupted.
