@@ -4,10 +4,6 @@
 // A run queue's lock is held across the switch: taken by the thread that goes, let go by the one
 // that comes (run_queue_finish_switch). So whoever finds a parked thread under that lock knows that
 // it has left its stack. A thread that died is dropped by the next one, never by itself.
-//
-// The idle thread is never queued. Before it waits it notes so in `waiting`, under the lock;
-// whoever queues a thread there sees the note under the same lock and sends one interrupt.
-// Interrupts are off from the note to the wait, so that one can't come in between and be missed.
 #include <arch/clock.h>
 #include <arch/csr.h>
 #include <arch/irq.h>
@@ -101,13 +97,8 @@ bool run_queue_add(struct run_queue *rq, struct thread *t)
     bool local = rq->cpu == hart_self()->cpu;
     sched_queue_add(&rq->queue, &t->sched, false);
     rq->nr_running++;
-    if (rq->current == rq->idle) {
-        if (!rq->waiting)
-            return false; // it is on its way to look
-        rq->waiting = false;
-        atomic_fetch_and(&sched_idle_mask, ~BIT(rq->cpu));
-        return !local;
-    }
+    if (rq->current == rq->idle)
+        return run_queue_end_idle(rq) && !local;
     uint64_t now = clock_monotonic_ns();
     run_queue_account(rq, now, -1);
     if (sched_entity_preempts(&t->sched, &rq->current->sched))
@@ -289,27 +280,4 @@ void port_ipi_reschedule(void)
         run_queue_set_tick(rq, now);
     }
     spin_unlock(&rq->lock);
-}
-
-__noreturn void sched_idle_loop(void)
-{
-    struct run_queue *rq = run_queue_self();
-    for (;;) {
-        irq_disable();
-        spin_lock(&rq->lock);
-        if (rq->waiting) {
-            rq->waiting = false;
-            atomic_fetch_and(&sched_idle_mask, ~BIT(rq->cpu));
-        }
-        if (rq->queue.nr > 0 || sched_pull(rq)) {
-            run_queue_switch(rq);
-        } else {
-            rq->waiting = true;
-            atomic_fetch_or(&sched_idle_mask, BIT(rq->cpu));
-            spin_unlock(&rq->lock);
-            if (!page_prepare_zeroed())
-                hart_wait_for_interrupt();
-        }
-        irq_enable(); // what ended the wait is handled here
-    }
 }

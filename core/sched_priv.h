@@ -31,7 +31,7 @@ struct run_queue {
 } __attribute__((aligned(64)));
 
 extern struct run_queue run_queues[NR_CPUS_MAX];
-extern uint64_t sched_idle_mask;   // bit per cpu whose queue is `waiting`; atomic, a hint
+extern uint64_t sched_idle_mask;   // bit per cpu that looks or waits for a thread; atomic, a hint
 extern uint64_t sched_online_mask; // bit per cpu that takes threads; set at boot
 
 static inline struct run_queue *run_queue_self(void)
@@ -59,6 +59,10 @@ void run_queue_notify(cpu_t cpu);
 void run_queue_switch(struct run_queue *rq);
 // What the next thread does for the one that ran before, first of all on its own stack.
 void run_queue_finish_switch(void);
+
+// sched_idle.c
+// The hart with this queue, locked, gets a thread. True: it waits for an interrupt.
+bool run_queue_end_idle(struct run_queue *rq);
 
 // sched_balance.c
 cpu_t sched_select_cpu(const struct thread *t);

@@ -43,6 +43,7 @@ sources += core/robust.c
 sources += core/rseq.c
 sources += core/sched.c
 sources += core/sched_balance.c
+sources += core/sched_idle.c
 sources += core/sched_init.c
 sources += core/sched_params.c
 sources += core/sched_queue.c
