@@ -310,33 +310,36 @@ static int negotiate(struct dw_mshc *h)
     }
 }
 
-static uint64_t read_size(struct dw_mshc *h)
+// A long answer as it came over the line; the last byte, its checksum, as 0.
+static void read_long_response(struct dw_mshc *h, uint8_t data[16])
 {
-    uint8_t csd[16];
-
     for (unsigned int i = 0; i < 4; i++) {
         uint32_t word = reg_read(h, DW_RESP0 + 4 * (3 - i));
         for (unsigned int j = 0; j < 4; j++)
-            csd[4 * i + j] = (uint8_t)(word >> (24 - 8 * j));
+            data[4 * i + j] = (uint8_t)(word >> (24 - 8 * j));
     }
-    return sd_csd_sectors(csd);
+    data[15] = 0;
 }
 
 // From there to the transfer state, on all lines that there are.
-static int identify(struct dw_mshc *h, uint64_t *nr_sectors)
+static int identify(struct dw_mshc *h, struct sd_identity *who)
 {
+    uint8_t csd[16];
     int err = command(h, SD_ALL_SEND_CID, 0, DW_CMD_RESPONSE | DW_CMD_LONG_RESPONSE);
 
-    if (err == 0)
-        err = command(h, SD_SEND_RELATIVE_ADDR, 0, DW_CMD_RESPONSE | DW_CMD_CHECK_CRC);
+    if (err)
+        return err;
+    read_long_response(h, who->cid);
+    err = command(h, SD_SEND_RELATIVE_ADDR, 0, DW_CMD_RESPONSE | DW_CMD_CHECK_CRC);
     if (err)
         return err;
     h->relative_addr = reg_read(h, DW_RESP0) & 0xffff0000;
     err = command(h, SD_SEND_CSD, h->relative_addr, DW_CMD_RESPONSE | DW_CMD_LONG_RESPONSE);
     if (err)
         return err;
-    *nr_sectors = read_size(h);
-    if (*nr_sectors == 0)
+    read_long_response(h, csd);
+    who->nr_sectors = sd_csd_sectors(csd);
+    if (who->nr_sectors == 0)
         return -EINVAL;
     err = command_r1(h, SD_SELECT, h->relative_addr, 0);
     if (err == 0)
@@ -349,7 +352,7 @@ static int identify(struct dw_mshc *h, uint64_t *nr_sectors)
     return set_clock(h, SD_DEFAULT_HZ);
 }
 
-static int dw_start(struct sd_card *c, uint64_t *nr_sectors)
+static int dw_start(struct sd_card *c, struct sd_identity *who)
 {
     struct dw_mshc *h = container_of(c, struct dw_mshc, card);
     int err = reset_host(h);
@@ -366,7 +369,7 @@ static int dw_start(struct sd_card *c, uint64_t *nr_sectors)
     }
     if (negotiate(h) != 0)
         return -ENODEV;
-    return identify(h, nr_sectors);
+    return identify(h, who);
 }
 
 static const struct sd_ops dw_ops = {.transfer = dw_transfer, .start = dw_start};

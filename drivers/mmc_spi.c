@@ -258,20 +258,26 @@ static int power_up(struct mmc_spi *m)
     return command(m, SD_SET_BLOCK_SIZE, SD_SECTOR, NULL, 0) == 0 ? 0 : -EIO;
 }
 
-static int read_size(struct mmc_spi *m, uint64_t *nr_sectors)
+static int read_register(struct mmc_spi *m, uint8_t number, uint8_t data[16])
 {
-    uint8_t csd[16];
-
-    if (command(m, SD_SEND_CSD, 0, NULL, 0) != 0)
-        return -EIO;
-    int err = read_data(m, csd, sizeof(csd));
-    if (err)
-        return err;
-    *nr_sectors = sd_csd_sectors(csd);
-    return *nr_sectors > 0 ? 0 : -EINVAL;
+    return command(m, number, 0, NULL, 0) == 0 ? read_data(m, data, 16) : -EIO;
 }
 
-static int mmc_spi_start(struct sd_card *c, uint64_t *nr_sectors)
+static int read_identity(struct mmc_spi *m, struct sd_identity *who)
+{
+    uint8_t csd[16];
+    int err = read_register(m, SD_SEND_CSD, csd);
+
+    if (err == 0)
+        err = read_register(m, SD_SEND_CID, who->cid);
+    if (err)
+        return err;
+    who->cid[15] = 0;
+    who->nr_sectors = sd_csd_sectors(csd);
+    return who->nr_sectors > 0 ? 0 : -EINVAL;
+}
+
+static int mmc_spi_start(struct sd_card *c, struct sd_identity *who)
 {
     struct mmc_spi *m = container_of(c, struct mmc_spi, card);
     int err = go_idle(m);
@@ -280,7 +286,7 @@ static int mmc_spi_start(struct sd_card *c, uint64_t *nr_sectors)
         err = power_up(m);
     if (err == 0) {
         m->bus->set_speed(m->bus, m->hz_max);
-        err = read_size(m, nr_sectors);
+        err = read_identity(m, who);
     }
     deselect(m);
     return err;

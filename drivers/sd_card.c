@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // SD cards as block devices mmcblk0.., whatever host they are in. A transfer that fails is tried
 // again; a card that doesn't answer is looked for from the start, so that one which was pulled out
-// and put back goes on. Another card in its place is refused: its size isn't the device's.
+// and put back goes on. Another card in its place is refused: the cache of pages isn't its own.
 //
 // sd_card.lock: one transfer at a time. Held while sleeping for the card.
 
@@ -12,6 +12,7 @@
 #include <fs/chrdev.h>
 #include <lib/atomic.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MMC_MAJOR        179
 #define CARDS_MAX        8
@@ -47,10 +48,11 @@ uint64_t sd_csd_sectors(const uint8_t csd[16])
 // The same card again, or what is in its place. 0 or -ENODEV.
 static int sd_restart(struct sd_card *c)
 {
-    uint64_t nr_sectors;
-    int err = c->ops->start(c, &nr_sectors);
+    struct sd_identity who = {0};
+    int err = c->ops->start(c, &who);
 
-    if (err == 0 && nr_sectors == c->block.nr_sectors) {
+    if (err == 0 && who.nr_sectors == c->who.nr_sectors &&
+        memcmp(who.cid, c->who.cid, sizeof(who.cid)) == 0) {
         if (c->is_gone)
             log_info("%s: the card is back", c->block.name);
         c->is_gone = false;
@@ -107,11 +109,12 @@ int sd_card_register(struct sd_card *c, const char *slot)
     if (nr_cards == CARDS_MAX)
         return -ENOSPC;
     mutex_init(&c->lock);
-    int err = c->ops->start(c, &c->block.nr_sectors);
+    int err = c->ops->start(c, &c->who);
     if (err) {
         log_info("%s: no card (%d)", slot, err);
         return err;
     }
+    c->block.nr_sectors = c->who.nr_sectors;
     c->block.ops = &sd_block_ops;
     snprintf(c->block.name, sizeof(c->block.name), "mmcblk%u", nr_cards);
     log_info("%s: %s, %lu MiB", c->block.name, slot, (unsigned long)(c->block.nr_sectors >> 11));

@@ -16,6 +16,7 @@ enum sd_command {
     SD_SELECT = 7,
     SD_SEND_IF_COND = 8,
     SD_SEND_CSD = 9,
+    SD_SEND_CID = 10, // SPI
     SD_STOP = 12,
     SD_SEND_STATUS = 13,
     SD_SET_BLOCK_SIZE = 16,
@@ -42,13 +43,18 @@ enum sd_command {
 
 struct sd_card;
 
+struct sd_identity { // of the card that is in the slot
+    uint64_t nr_sectors;
+    uint8_t cid[16]; // maker and serial number; its checksum, which not every host tells, is 0
+};
+
 struct sd_ops {
     // Move nr sectors, at most max_sectors, from or to pages. 0; -EIO: damaged, worth another try;
     // -ETIMEDOUT: the card doesn't answer.
     int (*transfer)(struct sd_card *c, bool write, uint64_t sector, struct page *const *pages,
                     unsigned int nr);
-    // Bring up the card that is in the slot: addressing and the size in sectors. 0, -ENODEV: none.
-    int (*start)(struct sd_card *c, uint64_t *nr_sectors);
+    // Bring up the card that is in the slot: how it is addressed, and who it is. 0, -ENODEV: none.
+    int (*start)(struct sd_card *c, struct sd_identity *who);
 };
 
 struct sd_card {
@@ -57,6 +63,7 @@ struct sd_card {
     struct mutex lock;        // one transfer at a time
     bool is_gone;             // said so in the log; under lock
     bool by_sector;           // addresses count sectors, not bytes
+    struct sd_identity who;   // constant once registered
     struct block_device block;
 };
 

@@ -169,20 +169,81 @@ def test_damaged_partition_table(lab):
     assert "mmcblk0p" not in shell.check("cat /proc/partitions")
 
 
+def with_card(lab, name):
+    """Loaded by QEMU, and the card is there for its own sake."""
+    boot = board.BoardBoot(board=UNLEASHED, initrd=board.initrd(), append=board.console(UNLEASHED), mem="2G", bios=images.opensbi(),
+                           disk=board.card(UNLEASHED, name))
+    return Shell(lab.machine(boot)).await_boot(SECONDS)
+
+
+def pull(shell):
+    shell.machine.monitor("eject", device="sd0", force=True)
+
+
+def insert(shell, card):
+    shell.machine.monitor("blockdev-change-medium", device="sd0", filename=card, format="raw")
+
+
+def read_fails(shell, skip, device="mmcblk0p3"):
+    status, text = shell.run(f"dd if=/dev/{device} bs=64k skip={skip} count=1 of=/dev/null", 60)
+    assert status == 1 and "Input/output error" in text, text
+
+
+GONE = "dmesg | grep -c 'mmcblk0: the card doesn.t answer: was it pulled out?'"
+
+
 def test_card_is_pulled_out(lab):
     """Reads fail, the log says why, once, and the system goes on."""
-    boot = board.BoardBoot(board=UNLEASHED, initrd=board.initrd(), append=board.console(UNLEASHED), mem="2G", bios=images.opensbi(),
-                           disk=board.card(UNLEASHED, "pulled"))
-    shell = Shell(lab.machine(boot)).await_boot(SECONDS)
+    shell = with_card(lab, "pulled")
     shell.check("head -c 4096 /dev/mmcblk0p3 > /dev/null")
-    monitor = shell.machine.driver.qmp  # labgrid's knows no arguments
-    monitor.monitor_in.write(b'{"execute": "eject", "arguments": {"device": "sd0", "force": true}}\n')
-    monitor.monitor_in.flush()
-    shell.machine.drain(1)
+    pull(shell)
     for _ in range(2):
-        status, text = shell.run("dd if=/dev/mmcblk0p3 bs=64k skip=9 count=1 of=/dev/null", 60)
-        assert status == 1 and "Input/output error" in text, text
-    assert shell.check("dmesg | grep -c 'mmcblk0: the card doesn.t answer: was it pulled out?'") == "1\n"
+        read_fails(shell, 9)
+    assert shell.check(GONE) == "1\n"
+
+
+def test_card_is_put_back(lab):
+    """In the middle of reading; then it goes on, with what was written before and what could not be written meanwhile."""
+    shell = with_card(lab, "put-back")
+    shell.check("mkdir -p /mnt; mount -t vfat /dev/mmcblk0p3 /mnt && dd if=/dev/urandom of=/tmp/x bs=64k count=16 2>/dev/null")
+    shell.check("cp /tmp/x /mnt/before.bin && sync", 60)
+    shell.check("dd if=/dev/mmcblk0p3 of=/tmp/all bs=64k skip=16 2>/tmp/told & sleep 1", 60)
+    pull(shell)
+    shell.check("wait; grep -q 'Input/output error' /tmp/told && rm /tmp/all", 60)
+    status, text = shell.run("cp /tmp/x /mnt/without.bin && dd if=/dev/null of=/mnt/without.bin conv=notrunc,fsync", 60)
+    assert status and re.search("(?i)input/output error", text), text
+    assert shell.check(GONE) == "1\n"
+    insert(shell, shell.machine.boot.disk)
+    shell.check("dd if=/dev/mmcblk0p3 bs=64k skip=1500 count=1 of=/dev/null 2>/dev/null", 60)
+    assert shell.check("dmesg | grep -c 'mmcblk0: the card is back'") == "1\n"
+    shell.check("cp /tmp/x /mnt/after.bin && umount /mnt && mount -t vfat /dev/mmcblk0p3 /mnt", 60)
+    shell.check("cmp /tmp/x /mnt/before.bin && cmp /tmp/x /mnt/after.bin && umount /mnt", 60)
+    ours = shell.check("sha256sum < /tmp/x").split()[0]
+    shell.machine.write("reboot -f\n")
+    assert shell.machine.wait_end(30) == 0
+    card = shell.machine.boot.disk
+    for name in ("before.bin", "after.bin"):
+        images.command(["mcopy", "-n", "-i", f"{card}@@{10274 << 9}", "::/" + name, card + ".file"])
+        assert sha256(card + ".file") == ours
+    images.command(["dd", "if=" + card, "of=" + card + ".fat", "bs=512", "skip=10274", "count=247808"])
+    images.command(["/sbin/fsck.fat", "-n", card + ".fat"])
+
+
+def test_another_card_is_refused(lab, tmp_path):
+    """What is cached isn't its own: nothing is read from it or written to it until the first one is back."""
+    shell = with_card(lab, "first")
+    other = tmp_path / "other"
+    other.write_bytes(bytes(64 << 20))
+    pull(shell)
+    insert(shell, str(other))
+    read_fails(shell, 9)
+    status, text = shell.run("dd if=/dev/urandom of=/dev/mmcblk0p3 bs=64k seek=12 count=1 conv=fsync", 60)
+    assert status == 1 and "Input/output error" in text, text
+    assert shell.check("dmesg | grep -c 'mmcblk0: another card is in the slot'") == "1\n"
+    assert not any(other.read_bytes())
+    pull(shell)
+    insert(shell, shell.machine.boot.disk)
+    shell.check("dd if=/dev/mmcblk0p3 bs=64k skip=1500 count=1 of=/dev/null 2>/dev/null", 60)
 
 
 def test_no_card_and_no_initramfs(lab):

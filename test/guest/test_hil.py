@@ -3,9 +3,12 @@
 behind TCP and power commands, as a board in a lab is."""
 
 import os
+import re
+import socket
 import subprocess
 import sys
 import threading
+import time
 import xml.etree.ElementTree
 
 import pytest
@@ -66,6 +69,40 @@ def test_line_that_is_cut(adapter):
     result, _ = hil("sifive-unleashed", "remote", "PYTEST=-k boots")
     timer.cancel()
     assert result.returncode and "the serial line is gone (was the adapter unplugged?)" in result.stdout, result.stdout[-3000:]
+
+
+def said(line, pattern, seconds=60, poke=b""):
+    """Read until the pattern came, writing `poke` each second."""
+    heard, end = b"", time.monotonic() + seconds
+    line.settimeout(1)
+    while not re.search(pattern, heard):
+        assert time.monotonic() < end, f"no {pattern} in {heard[-2000:]}"
+        try:
+            heard += line.recv(65536)
+        except socket.timeout:
+            line.sendall(poke)
+
+
+def test_line_that_is_put_back(adapter):
+    """Unplugged in the middle of a program's output: the system goes on, and answers when the line is there again."""
+    lab = os.path.join(images.TOP, "test/hil/lab.py")
+    subprocess.run([lab, "on", "sifive-unleashed", "24115"], check=True, env=dict(os.environ, LAB_BOOT="sbi"))
+    with socket.create_connection(("127.0.0.1", 24115)) as line:
+        said(line, rb"\[0\]# $", 120, b"\n")
+        line.sendall(b"(seq 1 60000; echo all > /tmp/told) &\n")
+        said(line, rb"\n1500\r")
+        adapter.kill()
+        adapter.wait()
+    time.sleep(3)
+    again = subprocess.Popen([lab, "serve", "24115"])
+    try:
+        time.sleep(3)
+        with socket.create_connection(("127.0.0.1", 24115)) as line:
+            line.sendall(b"\n wait; echo told $(cat /tmp/told) $((6 * 7))\n")
+            said(line, rb"told all 42\r", 120)
+    finally:
+        again.kill()
+        again.wait()
 
 
 def test_place_of_a_coordinator():

@@ -47,6 +47,21 @@ def test_card(lab, mem):
     assert sha256(card, 1 << 20, 2 << 20) == ours
 
 
+def test_card_is_pulled_out_and_put_back(lab):
+    """In the middle of DMA: the host isn't left in a state that the next card suffers from."""
+    card = twin.blank_card("twin-pulled", 16)
+    whole = sha256(card)
+    shell = boot(lab, card)
+    shell.check("(while cat /dev/mmcblk0; do echo 1 > /proc/sys/vm/drop_caches; done) > /dev/null 2>/tmp/told & usleep 700000")
+    shell.machine.monitor("eject", device="sd1", force=True)
+    shell.check("wait; grep -q 'Input/output error\\|I/O error' /tmp/told", 60)
+    assert shell.check("dmesg | grep -c 'mmcblk0: the card doesn.t answer: was it pulled out?'") == "1\n"
+    shell.machine.monitor("blockdev-change-medium", device="sd1", filename=card, format="raw")
+    assert shell.check("sha256sum < /dev/mmcblk0", 120).split()[0] == whole
+    assert shell.check("dmesg | grep -c 'mmcblk0: the card is back'") == "1\n"
+    power_off(shell)
+
+
 def test_restart_through_the_firmware(lab):
     shell = boot(lab)
     assert "sd slot: no card" in shell.machine.log

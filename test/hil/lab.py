@@ -44,7 +44,7 @@ def off(pid_file):
 def on(pid_file, board, port):
     import system
     words = [word for word in system.arguments(board, os.environ.get("LAB_BOOT", "card"), "") if word != "-no-reboot"]
-    words += ["-monitor", "none", "-serial", f"tcp:127.0.0.1:{int(port) + 1}"]
+    words += ["-monitor", "none", "-serial", f"tcp:127.0.0.1:{int(port) + 1},reconnect=1"]  # as a cable: plugged in again it works
     qemu = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,  # pylint: disable=consider-using-with
                             start_new_session=True)
     with open(pid_file, "w", encoding="ascii") as file:

@@ -5,6 +5,7 @@ Life of a Machine: made from a Boot, on() starts QEMU, expect()/write() talk to 
 ends it (also at exit). Everything that the serial line ever said is in Machine.log.
 """
 
+import json
 import os
 import re
 import select
@@ -209,6 +210,17 @@ class Machine(Line):
 
     def __exit__(self, *_):
         self.off()
+
+    def monitor(self, command, **arguments):
+        """A command of QEMU's monitor (QMP): its answer. labgrid's knows no arguments."""
+        qmp = self.driver.qmp
+        qmp.monitor_in.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+        qmp.monitor_in.flush()
+        answer = {"event": None}
+        while "event" in answer:
+            answer = json.loads(qmp.monitor_out.readline())
+        assert "return" in answer, f"{command}: {answer}"
+        return answer["return"]
 
     def wait_end(self, timeout):
         """QEMU's exit code once the guest powers off (or resets: -no-reboot)."""
