@@ -40,7 +40,7 @@ static int block_transfer_pages(struct vm_object *o, bool write, uint64_t index,
     uint64_t sector = index * SECTORS_PER_PAGE;
     uint64_t nr = MIN(b->nr_sectors - sector, (uint64_t)nr_pages * SECTORS_PER_PAGE);
 
-    return b->ops->transfer(b, write, sector, pages, (unsigned int)nr);
+    return block_transfer(b, write, sector, pages, (unsigned int)nr);
 }
 
 static int block_fill(struct vm_object *o, uint64_t index, struct page *const *pages,
@@ -69,7 +69,7 @@ static const struct vm_object_ops block_object_ops = {
 int block_flush(struct block_device *b)
 {
     int err = vm_object_sync(&b->object);
-    int flush_err = b->ops->flush != NULL && !b->read_only ? b->ops->flush(b) : 0;
+    int flush_err = block_flush_device(b);
     return err != 0 ? err : flush_err;
 }
 
@@ -249,6 +249,7 @@ static int block_show_partitions(struct text *t, uint64_t key)
 
 const struct proc_file block_proc_files[] = {
     {.name = "partitions", .mode = S_IFREG | 0444, .show = block_show_partitions},
+    {.name = "diskstats", .mode = S_IFREG | 0444, .show = block_show_stats},
     {0},
 };
 
@@ -256,6 +257,7 @@ int block_add(struct block_device *b, dev_t dev)
 {
     vm_object_init(&b->object, &block_object_ops, block_size_bytes(b));
     mutex_init(&b->drop_lock);
+    spin_init(&b->stats.lock);
     b->nr_open = b->nr_holders = 0;
     int err = blkdev_register(b->name, dev, 0660, &block_file_ops, b);
     if (err != 0)

@@ -35,14 +35,14 @@ static int partition_transfer(struct block_device *b, bool write, uint64_t secto
 
     if (sector > b->nr_sectors || nr_sectors > b->nr_sectors - sector)
         return -EIO;
-    return p->disk->ops->transfer(p->disk, write, p->start + sector, pages, nr_sectors);
+    return block_transfer(p->disk, write, p->start + sector, pages, nr_sectors);
 }
 
 static int partition_flush(struct block_device *b)
 {
     struct block_partition *p = container_of(b, struct block_partition, block);
 
-    return p->disk->ops->flush ? p->disk->ops->flush(p->disk) : 0;
+    return block_flush_device(p->disk);
 }
 
 static const struct block_ops partition_ops = {
@@ -53,7 +53,7 @@ static const struct block_ops partition_ops = {
 static int scan_read(void *ctx, uint64_t sector, void *buf)
 {
     struct scan *s = ctx;
-    int err = s->disk->ops->transfer(s->disk, false, sector, &s->page, 1);
+    int err = block_transfer(s->disk, false, sector, &s->page, 1);
 
     if (err == 0)
         memcpy(buf, page_to_virt(s->page), PARTITION_SECTOR);

@@ -14,6 +14,7 @@ sources += fs/kmsg.c
 sources += fs/devices.c
 sources += fs/block.c
 sources += fs/block_partition.c
+sources += fs/block_stats.c
 sources += fs/partition.c
 sources += fs/tty.c
 sources += fs/tty_ldisc.c

@@ -16,7 +16,7 @@ import sys
 TREE = "build/mutant"
 TLB, CURSOR, HUGE, WALK = "arch/tlb_test", "space/cursor_test", "mm/random_huge_test", "mm/random_test"
 PAGES, MAP, FAULT, LARGE = "mm/page_test", "mm/vm_map_test", "mm/vm_fault_test", "mm/vm_huge_test"
-SHARE = "mm/vm_share_test"
+SHARE, RUN = "mm/vm_share_test", "mm/vm_object_run_test"
 BUCKET, FUTEX, PI, PI_REQUEUE = "sync/futex_bucket_test", "sync/futex_test", "sync/pi_test", "sync/pi_requeue_test"
 # (file, text that stands there once, what takes its place, test that must notice)
 MUTATIONS = (
@@ -152,6 +152,19 @@ MUTATIONS = (
      PI_REQUEUE),
     ("sync/futex_requeue_pi.c", "if (owner)\n        pi_refresh(owner);", "", PI_REQUEUE),
     ("sync/futex_requeue_pi.c", "if (changed != 0)", "if (false)", PI_REQUEUE),
+    # Reading ahead and writing back in runs.
+    ("mm/vm_object_run.c", "nr = (unsigned int)MIN(nr, end - index);", "", RUN),
+    ("mm/vm_object_run.c", "while (i < nr && !there[i])", "while (i < nr)", RUN),
+    ("mm/vm_object_run.c", "index == o->run_end", "true", RUN),
+    ("mm/vm_object_run.c", "ahead && o->run_pages > 0 &&", "o->run_pages > 0 &&", RUN),
+    ("mm/vm_object_run.c", "o->run_pages = done == nr ? done : 0;", "o->run_pages = done;", RUN),
+    ("mm/vm_object_run.c", "for (unsigned int i = done; i < nr; i++)\n        page_put(pages[i]);", "", RUN),
+    ("mm/vm_object_run.c", "index != w->index + w->nr", "false", RUN),
+    ("mm/vm_object_run.c", "sync_run(&w);\n    mutex_unlock", "mutex_unlock", RUN),
+    ("mm/vm_object_run.c", "for (unsigned int i = first; err == 0 &&", "for (unsigned int i = first;", RUN),
+    ("mm/vm_object_io.c", "        *uio = before;\n        page_put(page);", "        page_put(page);", RUN),
+    ("mm/vm_object_io.c", "        there->flags |= PAGE_DIRTY;", "        there->flags |= 0;", RUN),
+    ("mm/vm_object_io.c", "    uio->exact = true;", "", RUN),
 )
 
 

@@ -201,3 +201,25 @@ def test_damaged_volume(lab):
     assert status and "Block device required" in text
     shell.check("umount /mnt; dd if=/dev/zero of=/dev/vda bs=512 count=1 2>/dev/null")
     assert shell.run("mount -t vfat /dev/vda /mnt")[0] != 0
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+def test_requests_are_large(lab, bits):
+    """3 MiB are 24 runs of 32 pages, each way; the table and the directory need a few more. By /proc/diskstats."""
+    path, _ = volume(bits, "requests")
+    shell = boot(lab, "vireo", path)
+
+    def moved(command):
+        def numbers():
+            return [int(n) for n in shell.check("grep ' vda ' /proc/diskstats").split()[3:]]
+        before = numbers()
+        shell.check(command, 60)
+        reads, _, read_sectors, _, writes, _, written_sectors = [b - a for a, b in zip(before, numbers())][:7]
+        return reads, read_sectors, writes, written_sectors
+
+    shell.check("mkdir -p /mnt; mount -t vfat /dev/vda /mnt; dd if=/dev/urandom of=/tmp/x bs=64k count=48 2>/dev/null")
+    reads, _, writes, written_sectors = moved("cp /tmp/x /mnt/x; umount /mnt")
+    assert reads <= 12 and 24 <= writes <= 40 and 6144 <= written_sectors <= 6144 + 256
+    shell.check("mount -t vfat /dev/vda /mnt")
+    reads, read_sectors, writes, _ = moved("cmp /tmp/x /mnt/x")
+    assert 24 <= reads <= 45 and 6144 <= read_sectors <= 6144 + 256 and writes == 0

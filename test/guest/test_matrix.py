@@ -127,6 +127,34 @@ def test_disk(lab):
     assert data[9:15] == b"000000" and data[512:527] == b"sector 00000001"
 
 
+def test_disk_requests(lab):
+    """How many requests the disk gets, by /proc/diskstats: runs of 32 pages, no page too many, none read that is
+    written as a whole."""
+    path = os.path.join(images.OUT, "requests.img")
+    with open(path, "wb") as file:
+        file.truncate(8 << 20)
+    shell = lab.shell(lab.spec(initrd=images.session_initrd(), disk=path))
+
+    def moved(command):
+        def numbers():
+            return [int(n) for n in shell.check("grep ' vda ' /proc/diskstats").split()[3:]]
+        before = numbers()
+        shell.check(f"{command} 2>/dev/null", 60)
+        after = numbers()
+        assert len(after) == 17 and after[8] == 0
+        reads, _, read_sectors, _, writes, _, written_sectors = [b - a for a, b in zip(before, after)][:7]
+        return reads, read_sectors, writes, written_sectors
+
+    # the last close drops what is cached, so each of these begins cold
+    assert moved("dd if=/dev/vda of=/dev/null bs=1M count=4") == (32, 8192, 0, 0)
+    # 1, 4, 8, 16, then 32 at a time
+    assert moved("dd if=/dev/vda of=/dev/null bs=4k count=256") == (12, (29 + 8 * 32) * 8, 0, 0)
+    assert moved("dd if=/dev/vda of=/dev/null bs=4k count=1 skip=500") == (1, 8, 0, 0)
+    assert moved("(exec 8</dev/vda; for n in 900 17 333 62 1200; do dd if=/dev/vda of=/dev/null bs=4k count=1 skip=$n; done)") == (5, 40, 0, 0)
+    assert moved("dd if=/dev/zero of=/dev/vda bs=4k count=70 seek=100 conv=notrunc") == (0, 0, 3, 560)
+    assert moved("dd if=/dev/zero of=/dev/vda bs=512 count=1 seek=3 conv=notrunc") == (1, 8, 1, 8)
+
+
 def test_entropy_device(lab):
     shell = lab.shell(lab.spec(initrd=images.session_initrd()))
     first = shell.check("head -c 32 /dev/urandom | md5sum")

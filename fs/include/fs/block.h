@@ -15,6 +15,17 @@ struct block_ops {
     int (*flush)(struct block_device *b); // to stable storage
 };
 
+enum block_request { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_REQUEST_KINDS };
+
+struct block_stats {
+    struct spinlock lock; // guards the rest
+    uint32_t nr_running;  // requests
+    uint64_t busy_since_ns, busy_ns;
+    struct {
+        uint64_t nr, nr_sectors, ns;
+    } done[BLOCK_REQUEST_KINDS];
+};
+
 struct block_device {
     const struct block_ops *ops;
     char name[16]; // "vda"
@@ -22,11 +33,12 @@ struct block_device {
     bool read_only;
     struct vm_object object; // the page cache, made by block_register
     void *private;
-    // Private to fs/block.c.
+    // Private to fs.
     uint32_t nr_open;          // atomic
     uint32_t nr_holders;       // atomic: file systems on it, one at most
     struct mutex drop_lock;    // the last close, or too large a cache, empties it
     struct block_device *next; // all of them
+    struct block_stats stats;
 };
 
 #define BLOCK_MINORS 16 // of a disk: itself and partitions 1 to 15
