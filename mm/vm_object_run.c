@@ -30,7 +30,7 @@ static unsigned int run_length(const struct vm_object *o, uint64_t index, uint64
     unsigned int i = 1, nr = (unsigned int)MIN(wanted, (uint64_t)VM_RUN_MAX);
 
     if (ahead && o->run_pages > 0 && index == o->run_end)
-        nr = MIN(MAX(nr, MAX(2 * o->run_pages, RUN_FIRST)), VM_RUN_MAX);
+        nr = MIN(MAX(nr, MAX(2U * o->run_pages, RUN_FIRST)), VM_RUN_MAX);
     if (nr <= 1 || index >= end) // behind the end: it was truncated meanwhile
         return 1;
     nr = (unsigned int)MIN(nr, end - index);
@@ -72,7 +72,7 @@ int vm_object_fill_run(struct vm_object *o, uint64_t index, uint64_t wanted, boo
         done++;
     for (unsigned int i = done; i < nr; i++)
         page_put(pages[i]);
-    o->run_pages = done == nr ? done : 0;
+    o->run_pages = (uint16_t)(done == nr ? done : 0);
     o->run_end = index + done;
     if (done == 0)
         return err;

@@ -157,7 +157,7 @@ MUTATIONS = (
     ("mm/vm_object_run.c", "while (i < nr && !there[i])", "while (i < nr)", RUN),
     ("mm/vm_object_run.c", "index == o->run_end", "true", RUN),
     ("mm/vm_object_run.c", "ahead && o->run_pages > 0 &&", "o->run_pages > 0 &&", RUN),
-    ("mm/vm_object_run.c", "o->run_pages = done == nr ? done : 0;", "o->run_pages = done;", RUN),
+    ("mm/vm_object_run.c", "(uint16_t)(done == nr ? done : 0);", "(uint16_t)done;", RUN),
     ("mm/vm_object_run.c", "for (unsigned int i = done; i < nr; i++)\n        page_put(pages[i]);", "", RUN),
     ("mm/vm_object_run.c", "index != w->index + w->nr", "false", RUN),
     ("mm/vm_object_run.c", "sync_run(&w);\n    mutex_unlock", "mutex_unlock", RUN),

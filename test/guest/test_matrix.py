@@ -155,6 +155,16 @@ def test_disk_requests(lab):
     assert moved("dd if=/dev/zero of=/dev/vda bs=512 count=1 seek=3 conv=notrunc") == (1, 8, 1, 8)
 
 
+def test_disk_program(lab):
+    """Advice, faults, stores and concurrent owners on a real disk (programs/disk.c)."""
+    path = os.path.join(images.OUT, "disk-program.img")
+    with open(path, "wb") as file:
+        file.truncate(8 << 20)
+    shell = lab.shell(lab.spec(initrd=images.programs_initrd(), disk=path))
+    status, text = shell.run("/test/disk", 120)
+    assert status == 0 and "not ok" not in text and "SKIP" not in text, text
+
+
 def test_entropy_device(lab):
     shell = lab.shell(lab.spec(initrd=images.session_initrd()))
     first = shell.check("head -c 32 /dev/urandom | md5sum")

@@ -43,11 +43,11 @@ struct vm_object {
     const struct vm_object_ops *ops;
     struct mutex lock; // guards the rest; below vm_map.lock, above page tables
     struct radix_node *root;
-    unsigned int height;
-    uint32_t run_pages; // read by the last miss; 0: none, or it failed
+    uint8_t height;
+    bool huge;          // all of it is 2 MiB pages of the pool; constant
+    uint16_t run_pages; // read by the last miss; 0: none, or it failed
     uint64_t run_end;   // the page after them: a miss there goes on in sequence
     uint64_t nr_pages;
-    bool huge;                 // all of it is 2 MiB pages of the pool; constant
     uint64_t nr_promised;      // of those, kept for it
     uint64_t nr_committed;     // pages promised at once; constant. 0: each when it comes to be
     uint64_t size_bytes;       // a fault at or past its last page is SIGBUS
