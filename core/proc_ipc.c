@@ -65,7 +65,8 @@ static int show_msg(struct text *t, uint64_t key)
     return 0;
 }
 
-// Up to nr limits, from numbers between blanks; what isn't given stays. n or -EINVAL and the like.
+// Up to nr limits, from numbers between blanks, as C writes them; what isn't given stays. How much
+// of `data` that took, or -EINVAL and the like.
 static ssize_t store_limits(const char *data, size_t n, const enum ipc_limit *which,
                             unsigned int nr)
 {
@@ -80,10 +81,10 @@ static ssize_t store_limits(const char *data, size_t n, const enum ipc_limit *wh
         while (*at != 0 && strchr(" \t\n", *at))
             at++;
         if (*at == 0)
-            return i == 0 ? -EINVAL : (ssize_t)n;
-        if (*at == '-')
+            return i == 0 && n != 0 ? -EINVAL : (ssize_t)n;
+        if (*at == '-' || *at == '+')
             return -EINVAL;
-        uint64_t value = strtoul(at, &end, 10);
+        uint64_t value = strtoul(at, &end, 0);
         if (end == at || (*end != 0 && !strchr(" \t\n", *end)))
             return -EINVAL;
         int err = ipc_limit_set(which[i], value);
@@ -91,7 +92,9 @@ static ssize_t store_limits(const char *data, size_t n, const enum ipc_limit *wh
             return err;
         at = end;
     }
-    return (ssize_t)n;
+    while (*at != 0 && strchr(" \t\n", *at))
+        at++;
+    return at - text;
 }
 
 #define LIMIT_FILE(name, limit, format)                                                            \

@@ -549,3 +549,46 @@ TEST(limits_have_the_defaults_and_are_written_by_root)
     CHECK_EQ(sysctl_write("sem", limits[4].text), 0);
     CHECK(!strcmp(text, "31999\t1024000000\t500\t32000\n"));
 }
+
+// What write(2) gives, or -errno.
+static long written(const char *name, const char *text)
+{
+    char path[60];
+    snprintf(path, sizeof(path), "/proc/sys/kernel/%s", name);
+    int fd = open(path, O_WRONLY);
+    CHECK(fd >= 0);
+    long n = write(fd, text, strlen(text));
+    int e = errno;
+    close(fd);
+    return n < 0 ? -e : n;
+}
+
+TEST(limits_are_numbers_between_blanks)
+{
+    static const struct {
+        const char *text;
+        long result, value;
+    } cases[] = {
+        {"0x1000", 6, 4096},
+        {" 3000\n\n", 7, 3000},
+        {"010", 3, 8},
+        {"2999 1", 5, 2999},
+        {"", 0, 2999},
+        {" ", -EINVAL, 2999},
+        {"9x", -EINVAL, 2999},
+        {"+5", -EINVAL, 2999},
+        {"-1", -EINVAL, 2999},
+        {"32769", -EINVAL, 2999},
+        {"4294967297", -EINVAL, 2999},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CHECK_EQ(written("shmmni", cases[i].text), cases[i].result);
+        CHECK_EQ(sysctl_read("shmmni"), cases[i].value);
+    }
+    CHECK_EQ(sysctl_write("shmmni", "4096\n"), 0);
+    char text[80];
+    CHECK_EQ(written("sem", "1 2 3 4 5"), 8); // there are four
+    read_all("sem", text, sizeof(text));
+    CHECK_EQ(sysctl_write("sem", "32000\t1024000000\t500\t32000\n"), 0);
+    CHECK(!strcmp(text, "1\t2\t3\t4\n"));
+}
