@@ -112,7 +112,14 @@ def test_stress(dut, shell):
     assert "No such file" in bad, f"failed: {bad}" + shell.run("grep -h '^not ok' /tmp/*.out")[1]
     assert rounds >= len(names)
     shell.check("rm -f /tmp/rounds /tmp/*.out; set -m")
-    assert before - shell.free_kib() < 4096, "KiB are missing"
+    # Strays of the last round may still be on their way out; the kernel keeps 2 MiB of stacks for reuse.
+    for _ in range(30):
+        missing = before - shell.free_kib()
+        if missing < 4096:
+            break
+        dut.drain(1)
+    dut.figure("memory missing after the stress test", missing, "KiB")
+    assert missing < 4096, shell.check("cat /proc/meminfo; ps")
 
 
 def test_serial_flood_in(dut, shell):
