@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// membarrier(2). Every command interrupts every hart, which fences there: more than the narrower
-// ones ask for. Registrations are the process's and go with its map (core/exec_commit.c).
+// membarrier(2). A command interrupts harts, which fence there: the private ones those that run the
+// process's space now, the global ones all. Registrations are the process's and go with its map
+// (core/exec_commit.c).
 #include <arch/thread.h>
 #include <core/process.h>
 #include <errno.h>
+#include <lib/atomic.h>
 #include <linux/membarrier.h>
 
 #include "syscalls_priv.h"
@@ -20,8 +22,17 @@
      MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |               \
      MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | CMD_GET_REGISTRATIONS)
 
+// Who isn't running it now has passed a fence when we return: a hart that comes fences after it
+// published itself, partner (B) in arch/riscv/tlb.c, and either we see it or it sees what we wrote;
+// one that left did so by a release, and what it did before is seen by our acquire.
+static void fence_process(const struct process *p)
+{
+    atomic_fence();
+    hart_fence(atomic_load_acquire(&p->map->space.context.running));
+}
+
 // Each thread that is in a restartable sequence now starts it over. A hart that runs one takes the
-// interrupt of hart_fence_all(), and looks at the work bit before it is in user mode again.
+// interrupt of hart_fence(), and looks at the work bit before it is in user mode again.
 static void abort_sequences(struct process *p)
 {
     struct thread *t;
@@ -30,7 +41,7 @@ static void abort_sequences(struct process *p)
         if (t->rseq != 0)
             atomic_fetch_or(&t->arch.work, THREAD_WORK_RSEQ);
     spin_unlock(&p->lock);
-    hart_fence_all();
+    fence_process(p);
 }
 
 static long membarrier_private(struct process *p, int command)
@@ -41,7 +52,7 @@ static long membarrier_private(struct process *p, int command)
     if (command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ)
         abort_sequences(p);
     else
-        hart_fence_all();
+        fence_process(p);
     if (command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE)
         mmu_context_flush_icache(&p->map->space.context);
     return 0;
@@ -79,7 +90,7 @@ long sys_membarrier(int command, unsigned int flags, int unused_cpu)
         return membarrier_private(p, command);
     case MEMBARRIER_CMD_GLOBAL:
     case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
-        hart_fence_all();
+        hart_fence(UINT64_MAX);
         return 0;
     default:
         return -EINVAL;

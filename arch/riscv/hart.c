@@ -21,7 +21,7 @@
 extern const char hart_secondary_entry[];
 
 static uint64_t online_mask; // bit per cpu; set by the hart itself, never cleared
-// hart_fence_all(): how many fences were asked of a hart, and how many it has done.
+// hart_fence(): how many fences were asked of a hart, and how many it has done.
 static uint64_t fence_wanted[NR_CPUS_MAX], fence_done[NR_CPUS_MAX];
 
 uint64_t hart_online_mask(void)
@@ -77,7 +77,7 @@ void hart_handle_ipi(void)
         hart_park();
     if (reasons & IPI_FENCE) {
         uint64_t wanted = atomic_load_acquire(&fence_wanted[hart->cpu]);
-        atomic_fence(); // partner: the fences in hart_fence_all()
+        atomic_fence(); // partner: the fences in hart_fence()
         atomic_store_release(&fence_done[hart->cpu], wanted);
     }
     if (reasons & IPI_FENCE_I)
@@ -86,21 +86,25 @@ void hart_handle_ipi(void)
         port_ipi_reschedule();
 }
 
-void hart_fence_all(void)
+void hart_fence(uint64_t cpus)
 {
     ASSERT(irq_is_enabled());
-    uint64_t ticket[NR_CPUS_MAX];
-    uint64_t others = hart_online_mask() & ~BIT(hart_self()->cpu);
+    uint64_t ticket[NR_CPUS_MAX], told = 0;
+    uint64_t others = cpus & hart_online_mask() & ~BIT(hart_self()->cpu);
     atomic_fence(); // partner: the fence in hart_handle_ipi()
     for (cpu_t cpu = 0; cpu < NR_CPUS_MAX; cpu++) {
         if (!(others & BIT(cpu)))
             continue;
         ticket[cpu] = atomic_add_fetch(&fence_wanted[cpu], 1);
-        hart_send_ipi(cpu, IPI_FENCE);
+        if (atomic_fetch_or(&harts[cpu].ipi_pending, IPI_FENCE) == 0) // as in hart_send_ipi()
+            told |= BIT(cpu);
     }
+    int err = told != 0 ? sbi_send_ipi(told) : 0;
+    if (err != 0)
+        panic("SBI send_ipi to cpus %#lx failed: %d", told, err);
     for (cpu_t cpu = 0; cpu < NR_CPUS_MAX; cpu++)
         while ((others & BIT(cpu)) && atomic_load_acquire(&fence_done[cpu]) < ticket[cpu])
-            continue;
+            hart_relax();
     atomic_fence();
 }
 

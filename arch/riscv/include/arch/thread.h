@@ -103,8 +103,9 @@ __noreturn void thread_enter_user(void);
 
 // Send; doesn't wait. The calling hart may be the target.
 void hart_send_ipi(cpu_t cpu, uint32_t reasons);
-// Make every other online hart run a full fence, and wait. Interrupts on. membarrier(2).
-void hart_fence_all(void);
+// Make these harts, those that are online, run a full fence, and wait. Interrupts on.
+// membarrier(2).
+void hart_fence(uint64_t cpus);
 // Have the firmware start every other hart (SBI HSM), each on its idle thread: idle[cpu], prepared
 // with arch_thread_init() by core. A hart sets `online` and calls port_secondary_main() when it
 // comes; this doesn't wait. The cpus that were started, a bit each.
