@@ -12,6 +12,7 @@
 #include <mm/page.h>
 #include <mm/slab.h>
 #include <mm/vm_map.h>
+#include <mm/vmap.h>
 
 #define R_ALL   (S_IFREG | 0444)
 #define RW_ROOT (S_IFREG | 0644)
@@ -33,7 +34,9 @@ int proc_show_meminfo(struct text *t, uint64_t key)
 {
     struct page_stats s;
 
+    struct vmap_stats vmap;
     page_stats(&s);
+    vmap_stats(&vmap);
     const struct {
         const char *name;
         uint64_t pages;
@@ -53,7 +56,9 @@ int proc_show_meminfo(struct text *t, uint64_t key)
         {"PageTables:", s.page_tables},
         {"CommitLimit:", vm_commit_limit_pages()},
         {"Committed_AS:", vm_committed_pages()},
+        {"KernelStack:", vmap.stacks},
         {"VmallocTotal:", VMAP_SIZE >> PAGE_SHIFT},
+        {"VmallocUsed:", vmap.stacks + vmap.tables},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         text_printf(t, "%-15s %8lu kB\n", rows[i].name, PROC_PAGES_TO_KIB(rows[i].pages));

@@ -29,6 +29,7 @@ _Static_assert(PAGE_SIZE << STACK_ORDER == KERNEL_STACK_SIZE, "a stack is one bl
 static struct mutex vmap_lock = MUTEX_INIT(vmap_lock);
 static struct page **slot_pages[STACK_SLOTS / CHUNK]; // block of each slot, NULL: not mapped
 static unsigned int slot_hint;                        // no slot below it is free
+static unsigned int nr_mapped, nr_slots_used;         // slots with a stack; with a table and a note
 static vaddr_t device_next = DEVICE_BASE;
 
 static struct spinlock stack_cache_lock = SPINLOCK_INIT;
@@ -80,6 +81,8 @@ static vaddr_t stack_map_locked(void)
     }
     *note = block;
     slot_hint = slot + 1;
+    nr_slots_used = MAX(nr_slots_used, slot_hint);
+    nr_mapped++;
     return slot_stack(slot);
 }
 
@@ -119,8 +122,19 @@ void vmap_stack_free(vaddr_t stack)
     mmu_unmap_kernel(stack, KERNEL_STACK_SIZE);
     page_put(*note);
     *note = NULL;
+    nr_mapped--;
     if (slot < slot_hint)
         slot_hint = slot;
+    mutex_unlock(&vmap_lock);
+}
+
+// Slots are mapped from the first on, so every one below nr_slots_used has its table and its note.
+void vmap_stats(struct vmap_stats *stats)
+{
+    mutex_lock(&vmap_lock);
+    stats->stacks = (uint64_t)nr_mapped << STACK_ORDER;
+    stats->tables = DIV_ROUND_UP((uint64_t)nr_slots_used * STACK_SLOT, PT_SIZE(1)) +
+                    DIV_ROUND_UP(nr_slots_used, CHUNK);
     mutex_unlock(&vmap_lock);
 }
 

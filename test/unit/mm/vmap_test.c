@@ -43,6 +43,11 @@ static void stacks_have_guards(void **state)
         vmap_stack_free(stacks[i]);
     unsigned int mapped = host_nr_kernel_mappings;
     assert_true(mapped < STACKS);
+    struct vmap_stats stats;
+    vmap_stats(&stats);
+    assert_int_equal(stats.stacks, mapped * (KERNEL_STACK_SIZE / PAGE_SIZE)); // those that are kept
+    // 64 slots share a table, 512 a page of notes; both stay.
+    assert_int_equal(stats.tables, DIV_ROUND_UP(STACKS, 64) + DIV_ROUND_UP(STACKS, 512));
     vaddr_t again = vmap_stack_alloc();
     assert_int_equal(host_nr_kernel_mappings, mapped);
     vmap_stack_free(again);
