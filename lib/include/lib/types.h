@@ -33,9 +33,19 @@ typedef unsigned int cpu_t;     // our number: 0 .. cpu_count()-1, cpu 0 booted
 #define ALIGN_UP(x, a)                ALIGN_DOWN((x) + ((__typeof__(x))(a)-1), a)
 #define IS_ALIGNED(x, a)              (((x) & ((__typeof__(x))(a)-1)) == 0)
 #define DIV_ROUND_UP(n, d)            (((n) + (d)-1) / (d))
-#define MIN(a, b)                     ((a) < (b) ? (a) : (b))
-#define MAX(a, b)                     ((a) > (b) ? (a) : (b))
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+
+// Each side is evaluated once: it may be something that another hart changes.
+#define MIN(a, b) PICK(a, b, <, __COUNTER__)
+#define MAX(a, b) PICK(a, b, >, __COUNTER__)
+
+// Names of their own, so that one may stand inside the other.
+#define PICK(a, b, op, n) PICK_NAMED(a, b, op, n)
+#define PICK_NAMED(a, b, op, n)                                                                    \
+    ({                                                                                             \
+        const __typeof__(1 ? (a) : (b)) left_##n = (a), right_##n = (b);                           \
+        left_##n op right_##n ? left_##n : right_##n;                                              \
+    })
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

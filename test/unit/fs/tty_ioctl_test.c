@@ -40,6 +40,16 @@ static size_t full_room(struct tty *t)
     return 0;
 }
 
+// A device with little room, whose reader on another hart makes more at every look.
+static size_t growing_room(struct tty *t)
+{
+    static const size_t rooms[] = {3, 40};
+    static unsigned int looks;
+    return rooms[looks++ % ARRAY_SIZE(rooms)];
+}
+
+static const struct tty_driver growing_device = {.write = device_write, .room = growing_room};
+
 static void count_taken(struct tty *t)
 {
     nr_taken++;
@@ -211,6 +221,20 @@ static void test_flushed_input_makes_room(void **state)
     tty.driver = &device;
 }
 
+// What is sent is what there is, however the room changes meanwhile.
+static void test_room_grows_between_looks(void **state)
+{
+    tty.driver = &growing_device;
+    assert_int_equal(tty_ldisc_output(&tty, "abcdef", 6), 6);
+    tty_ldisc_flush_output(&tty);
+    assert_int_equal(nr_sent, 3);
+    assert_int_equal(tty.nr_output, 3);
+    tty_ldisc_flush_output(&tty);
+    assert_int_equal(tty.nr_output, 0);
+    assert_memory_equal(sent, "abcdef", 6);
+    tty.driver = &device;
+}
+
 // Root takes the terminal from another session, which has none then.
 static void test_stolen_terminal(void **state)
 {
@@ -234,6 +258,7 @@ int main(void)
         TEST(test_nothing_is_taken_behind_a_full_line),
         TEST(test_flow_character_without_room),
         TEST(test_flushed_input_makes_room),
+        TEST(test_room_grows_between_looks),
         TEST(test_stolen_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
