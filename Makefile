@@ -97,7 +97,8 @@ cppcheck_flags = -q --std=c11 --platform=unix64 --enable=warning,portability --i
                  --suppress=comparePointers --suppress=nullPointerRedundantCheck \
                  --suppress=ctunullpointer --suppress=ctuuninitvar \
                  --suppress=invalidPrintfArgType_uint -D__riscv \
-                 -D__riscv_xlen=64 -D__GNUC__=12 -Ilib/libc $(public:%=-I%/include)
+                 -D__riscv_xlen=64 -D__GNUC__=12 -D__CPPCHECK__ \
+                 -Ilib/libc $(public:%=-I%/include)
 
 # Each part runs even if one before it found something.
 check_parts := check-format check-layers check-style check-shell check-contract check-models \

@@ -41,11 +41,15 @@ typedef unsigned int cpu_t;     // our number: 0 .. cpu_count()-1, cpu 0 booted
 
 // Names of their own, so that one may stand inside the other.
 #define PICK(a, b, op, n) PICK_NAMED(a, b, op, n)
+#ifdef __CPPCHECK__ // it can't read the other in an initializer
+#define PICK_NAMED(a, b, op, n) ((a)op(b) ? (a) : (b))
+#else
 #define PICK_NAMED(a, b, op, n)                                                                    \
     ({                                                                                             \
         const __typeof__(1 ? (a) : (b)) left_##n = (a), right_##n = (b);                           \
         left_##n op right_##n ? left_##n : right_##n;                                              \
     })
+#endif
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
