@@ -5,8 +5,8 @@
 // Locking: o->lock guards tree, size and the list of mappings, and is held while a fault puts a
 // page of the object into a page table; so truncate, which holds it too, sees either no page there
 // or a PTE that it can find through the mapping. fill and write_back run with it held
-// (vm_object_run.c). It isn't
-// held while user memory is touched (vm_object_io.c): that may fault on the same object.
+// (vm_object_run.c). It isn't held while user memory is touched (vm_object_io.c): that may fault on
+// the same object.
 #include <errno.h>
 #include <lib/assert.h>
 #include <mm/slab.h>
