@@ -166,5 +166,7 @@ def misses(rows):
              "| --- | ---: | --- | --- |"]
     for r in above:
         top = ", ".join(f"{name} {share:.0%}" for name, share in r.get("profile", []))
+        if top and by_clock(r["name"]):
+            top = f"on one hart: {top}"
         lines.append(f"| {r['name']} | {ratio(r['ratio'])} | {r.get('reason', '')} | {top} |")
     return lines

@@ -82,6 +82,16 @@ def test_rows_above_half_have_their_reason():
     assert page.index("b/x") < page.index("a/slow")
 
 
+def test_rows_by_the_clock_show_the_profile_of_one_hart(monkeypatch):
+    asked = []
+    monkeypatch.setattr(flame, "shares", lambda name: asked.append(name) or [(f"in_{name}", 0.5)])
+    rows = [report.row("a/x", 10.0, 100.0, "instructions"), report.row("a/x@2", 90.0, 100.0, "ns"),
+            report.row("a/x@4", 10.0, 100.0, "ns"), report.row("harts/y@2", 90.0, 100.0, "ns")]
+    bench.profiled(rows)
+    assert asked == ["a/x"] and [r["name"] for r in rows if "profile" in r] == ["a/x@2"]
+    assert "on one hart: in_a/x 50% |" in "\n".join(report.misses(rows))
+
+
 def test_reasons_are_of_benchmarks_that_exist():
     names = [b.name for b in guest.benches()]
     names += [guest.musl_name(b.name) for b in guest.benches() if b.libc] + [f"{b.name}@2" for b in guest.benches()]
