@@ -94,7 +94,7 @@ def test_rows_by_the_clock_show_the_profile_of_one_hart(monkeypatch):
 
 def test_reasons_are_of_benchmarks_that_exist():
     names = [b.name for b in guest.benches()]
-    names += [guest.musl_name(b.name) for b in guest.benches() if b.libc] + [f"{b.name}@2" for b in guest.benches()]
+    names += [guest.musl_name(b.name) for b in guest.benches() if b.libc] + [f"{b.name}@{n}" for b in guest.benches() for n in (2, 4)]
     assert [p.pattern for p, _ in report.reasons(guest.source("reasons.txt")) if not any(map(p.fullmatch, names))] == []
 
 
