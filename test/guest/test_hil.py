@@ -83,6 +83,17 @@ def said(line, pattern, seconds=60, poke=b""):
             line.sendall(poke)
 
 
+def connected(port, seconds):
+    """A connection to whoever is about to listen there."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port))
+        except ConnectionRefusedError:
+            assert time.monotonic() < end, f"nobody listens at {port}"
+            time.sleep(0.1)
+
+
 def test_line_that_is_put_back(adapter):
     """Unplugged in the middle of a program's output: the system goes on, and answers when the line is there again."""
     lab = os.path.join(images.TOP, "test/hil/lab.py")
@@ -93,13 +104,12 @@ def test_line_that_is_put_back(adapter):
         said(line, rb"\n1500\r")
         adapter.kill()
         adapter.wait()
-    time.sleep(3)
+    time.sleep(3)  # unplugged for so long, while the program writes on
     again = subprocess.Popen([lab, "serve", "24115"])
     try:
-        time.sleep(3)
-        with socket.create_connection(("127.0.0.1", 24115)) as line:
-            line.sendall(b"\n wait; echo told $(cat /tmp/told) $((6 * 7))\n")
-            said(line, rb"told all 42\r", 120)
+        with connected(24115, 30) as line:
+            # Asked until it is answered: what is sent before the machine has plugged in again is lost.
+            said(line, rb"told all 42\r", 120, b"\n wait; echo told $(cat /tmp/told) $((6 * 7))\n")
     finally:
         again.kill()
         again.wait()
