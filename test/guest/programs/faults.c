@@ -17,6 +17,14 @@ static int fail_fd = -1;
 static int id;
 static void *place;
 
+// First of all in a case: what it makes before it steps aside would stay.
+static void need_faults(void)
+{
+    fail_fd = open("/proc/fail-nth", O_RDWR | O_CLOEXEC);
+    if (fail_fd < 0)
+        SKIP("no /proc/fail-nth: the kernel isn't built with FAULTS=1");
+}
+
 static void arm(uint32_t n)
 {
     CHECK_EQ(pwrite(fail_fd, &n, sizeof(n), 0), sizeof(n));
@@ -32,9 +40,6 @@ static uint32_t left(void)
 // `undo` takes back what a call that succeeded did.
 static void fail_each(long (*call)(void), void (*undo)(long), int error)
 {
-    fail_fd = open("/proc/fail-nth", O_RDWR | O_CLOEXEC);
-    if (fail_fd < 0)
-        SKIP("no /proc/fail-nth: the kernel isn't built with FAULTS=1");
     unsigned n, failed = 0;
     for (n = 1; n < POINTS_MAX; n++) {
         arm(n);
@@ -70,6 +75,7 @@ static void undo_shmget(long segment)
 
 TEST(shmget_without_memory)
 {
+    need_faults();
     fail_each(call_shmget, undo_shmget, ENOMEM);
 }
 
@@ -94,6 +100,7 @@ static void undo_shmat(long result)
 
 TEST(shmat_without_memory)
 {
+    need_faults();
     id = shmget(IPC_PRIVATE, 65536, 0600);
     fail_each(call_shmat, undo_shmat, ENOMEM);
     CHECK_EQ(nr_attached(), 0);
@@ -117,6 +124,7 @@ static void undo_fork(long pid)
 
 TEST(fork_with_attaches_without_memory)
 {
+    need_faults();
     char *at[3];
     id = shmget(IPC_PRIVATE, 65536, 0600);
     for (int i = 0; i < 3; i++) {
@@ -141,6 +149,7 @@ static void undo_semget(long set)
 
 TEST(semget_without_memory)
 {
+    need_faults();
     fail_each(call_semget, undo_semget, ENOMEM);
 }
 
@@ -159,6 +168,7 @@ static void undo_semop(long result)
 
 TEST(semop_with_undo_without_memory)
 {
+    need_faults();
     id = semget(IPC_PRIVATE, 3, 0600);
     fail_each(call_semop, undo_semop, ENOMEM);
     CHECK_EQ(semctl(id, 0, GETVAL), 0); // nothing was done by those that failed
@@ -177,6 +187,7 @@ static void undo_msgget(long queue)
 
 TEST(msgget_without_memory)
 {
+    need_faults();
     fail_each(call_msgget, undo_msgget, ENOMEM);
 }
 
@@ -197,6 +208,7 @@ static void undo_msgsnd(long result)
 
 TEST(msgsnd_without_memory)
 {
+    need_faults();
     struct msqid_ds ds;
     id = msgget(IPC_PRIVATE, 0600);
     fail_each(call_msgsnd, undo_msgsnd, ENOMEM);
@@ -231,6 +243,7 @@ static long call_mq_open_again(void)
 
 TEST(mq_open_without_memory)
 {
+    need_faults();
     fail_each(call_mq_open_again, undo_mq_open, ENOMEM);
 }
 
@@ -247,6 +260,7 @@ static void undo_mq_send(long result)
 
 TEST(mq_send_without_memory)
 {
+    need_faults();
     struct mq_attr attr;
     mq_unlink("/faults");
     queue = (mqd_t)call_mq_open();
@@ -270,6 +284,7 @@ static void undo_mq_notify(long result)
 
 TEST(mq_notify_without_memory)
 {
+    need_faults();
     mq_unlink("/faults");
     queue = (mqd_t)call_mq_open();
     fail_each(call_mq_notify, undo_mq_notify, ENOMEM);
@@ -289,6 +304,7 @@ static void undo_timer_create(long timer)
 
 TEST(timer_create_without_memory)
 {
+    need_faults();
     fail_each(call_timer_create, undo_timer_create, EAGAIN);
 }
 
@@ -304,6 +320,7 @@ static long call_timerfd(void)
 
 TEST(timerfd_create_without_memory)
 {
+    need_faults();
     fail_each(call_timerfd, close_it, ENOMEM);
 }
 
@@ -316,5 +333,6 @@ static long call_signalfd(void)
 
 TEST(signalfd_without_memory)
 {
+    need_faults();
     fail_each(call_signalfd, close_it, ENOMEM);
 }
