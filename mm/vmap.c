@@ -4,7 +4,8 @@
 // and for ever.
 //
 // Life of a stack: a slot is mapped on first use; a freed one waits, mapped, for the next thread,
-// so that fork and exit touch no page table; only beyond STACKS_CACHED is it unmapped and freed.
+// so that fork and exit touch no page table; beyond STACKS_CACHED, or when memory is short, it is
+// unmapped and freed.
 // Locking: vmap_lock (sleeping) guards slots and tables; stack_cache_lock only the cached stacks.
 #include <arch/mmu.h>
 #include <arch/thread.h>
@@ -86,13 +87,20 @@ static vaddr_t stack_map_locked(void)
     return slot_stack(slot);
 }
 
-vaddr_t vmap_stack_alloc(void)
+// 0: none is kept.
+static vaddr_t stack_take_cached(void)
 {
     vaddr_t stack = 0;
     irq_flags_t flags = spin_lock_irqsave(&stack_cache_lock);
     if (nr_stacks_cached > 0)
         stack = stack_cache[--nr_stacks_cached];
     spin_unlock_irqrestore(&stack_cache_lock, flags);
+    return stack;
+}
+
+vaddr_t vmap_stack_alloc(void)
+{
+    vaddr_t stack = stack_take_cached();
     if (stack)
         return stack;
     mutex_lock(&vmap_lock);
@@ -111,10 +119,8 @@ bool vmap_stack_recycle(vaddr_t stack)
     return cached;
 }
 
-void vmap_stack_free(vaddr_t stack)
+static void stack_unmap(vaddr_t stack)
 {
-    if (vmap_stack_recycle(stack))
-        return;
     unsigned int slot = (unsigned int)((stack - VMAP_BASE) / STACK_SLOT);
     mutex_lock(&vmap_lock);
     struct page **note = slot_note(slot);
@@ -126,6 +132,18 @@ void vmap_stack_free(vaddr_t stack)
     if (slot < slot_hint)
         slot_hint = slot;
     mutex_unlock(&vmap_lock);
+}
+
+void vmap_stack_free(vaddr_t stack)
+{
+    if (!vmap_stack_recycle(stack))
+        stack_unmap(stack);
+}
+
+void vmap_reclaim(void)
+{
+    for (vaddr_t stack; (stack = stack_take_cached()) != 0;)
+        stack_unmap(stack);
 }
 
 // Slots are mapped from the first on, so every one below nr_slots_used has its table and its note.

@@ -100,7 +100,7 @@ def test_programs(dut, shell, program):
 
 def test_stress(dut, shell):
     """Programs in parallel on every hart for HIL_MINUTES; each must pass each time, and no memory is lost."""
-    before = shell.free_kib()
+    before = shell.free_kib(drop_caches=True)
     names = ["shm", "pipe", "process", "mm"]
     loops = "; ".join(f"(while [ $(cut -d. -f1 /proc/uptime) -lt $end ]; do /test/{name} > /tmp/{name}.out || echo {name} "
                       ">> /tmp/bad; echo >> /tmp/rounds; done) &" for name in names).replace("&;", "&")
@@ -112,9 +112,9 @@ def test_stress(dut, shell):
     assert "No such file" in bad, f"failed: {bad}" + shell.run("grep -h '^not ok' /tmp/*.out")[1]
     assert rounds >= len(names)
     shell.check("rm -f /tmp/rounds /tmp/*.out; set -m")
-    # Strays of the last round may still be on their way out; the kernel keeps 2 MiB of stacks for reuse.
+    # Strays of the last round may still be on their way out.
     for _ in range(30):
-        missing = before - shell.free_kib()
+        missing = before - shell.free_kib(drop_caches=True)
         if missing < 4096:
             break
         dut.drain(1)

@@ -68,8 +68,8 @@ struct page *page_alloc(unsigned int order, unsigned int flags);
 // For the idle: clear a page that a PAGE_ALLOC_ZERO on this hart will take. Interrupts off. False:
 // there are enough, or memory is short.
 bool page_prepare_zeroed(void);
-// Give back what this hart keeps at hand; may not be called with locks of mm held. True: user
-// memory is to be had now.
+// Give back what is kept to be fast: kernel stacks, and what this hart has at hand. Not with locks
+// of mm held; may sleep. True: user memory is to be had now.
 bool page_reclaim(void);
 void page_get(struct page *p);
 void page_put(struct page *p); // frees the block with the last reference

@@ -11,6 +11,8 @@ vaddr_t vmap_stack_alloc(void);
 void vmap_stack_free(vaddr_t stack);
 // The part that never sleeps: keep it for reuse. False: enough are kept, vmap_stack_free() it.
 bool vmap_stack_recycle(vaddr_t stack);
+// Unmaps and frees the kept stacks. May sleep.
+void vmap_reclaim(void);
 // Pages: of stacks, in use or kept for the next thread; of the tables that lead to them and the
 // notes of where they are, which stay. May sleep.
 struct vmap_stats {

@@ -47,6 +47,9 @@ class Shell:
         assert status == 0, f"{command!r} ended with {status}:\n{text}"
         return text
 
-    def free_kib(self):
-        """MemFree of /proc/meminfo."""
+    def free_kib(self, drop_caches=False):
+        """MemFree of /proc/meminfo; with drop_caches after the kernel gave back what it keeps to be fast, but for what
+        the other harts have at hand."""
+        if drop_caches:
+            self.check("echo 3 > /proc/sys/vm/drop_caches")
         return int(re.search(r"MemFree:\s+(\d+) kB", self.check("cat /proc/meminfo")).group(1))

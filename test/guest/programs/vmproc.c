@@ -269,7 +269,7 @@ TEST(commit_limit_by_amount_or_ratio)
     CHECK_EQ(meminfo("CommitLimit:"), limit);
 }
 
-TEST(caches_are_dropped)
+static void drop_caches(void)
 {
     int f = open("/proc/sys/vm/drop_caches", O_WRONLY);
     CHECK(f >= 0);
@@ -277,6 +277,31 @@ TEST(caches_are_dropped)
     CHECK_EQ(pwrite(f, "9\n", 2, 0), -1);
     CHECK_EQ(errno, EINVAL);
     close(f);
+}
+
+// The kernel may keep the stacks of children that are gone, until it is asked for them.
+TEST(caches_are_dropped_with_kept_stacks)
+{
+    enum { CHILDREN = 60, STACK_KIB = 16 };
+    pid_t children[CHILDREN];
+    drop_caches();
+    long before = meminfo("KernelStack:");
+    for (int i = 0; i < CHILDREN; i++) {
+        children[i] = fork();
+        CHECK(children[i] >= 0);
+        if (children[i] == 0)
+            for (;;)
+                pause();
+    }
+    CHECK(meminfo("KernelStack:") > before + CHILDREN * STACK_KIB / 2); // some were kept
+    for (int i = 0; i < CHILDREN; i++) {
+        CHECK_EQ(kill(children[i], SIGKILL), 0);
+        CHECK_EQ(waitpid(children[i], NULL, 0), children[i]);
+    }
+    // The last may still be on their way out; on Linux so may be those of earlier cases.
+    do
+        drop_caches();
+    while (meminfo("KernelStack:") > before + CHILDREN * STACK_KIB / 10 && usleep(1000) == 0);
 }
 
 TEST(limit_of_data)
