@@ -50,7 +50,7 @@ static ssize_t access_page(struct vm_map *m, vaddr_t addr, char *buf, size_t siz
     size_t part = MIN(size, PAGE_SIZE - addr % PAGE_SIZE);
     if (!r || r->start > addr || !access_allowed(r, write, force))
         return -EFAULT;
-    int err = vm_fault_page(m, r, addr, write ? VM_ACCESS_WRITE : VM_ACCESS_READ);
+    int err = vm_fault_page(m, r, addr, write ? VM_ACCESS_WRITE : VM_ACCESS_READ, VM_FAULT_KEEP);
     if (err != 0)
         return err;
     return access_copy(m, addr, buf, part, write) ? (ssize_t)part : -EFAULT;

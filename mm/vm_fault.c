@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Page faults: demand zero, copy on write, file and device pages, stack growth. The map is
-// read-locked, so its regions stand still; for an object's page the object's lock is held until the
-// PTE is in place (against truncate); the cursor's lock makes the decision about the PTE atomic, so
-// whoever comes second finds it done and just retries (a spurious fault).
+// read-locked until the cursor is open, so a fault and an edit of the same range take effect in one
+// order (vm_map.h); for an object's page the object's lock is held until the PTE is in place
+// (against truncate); the cursor's lock makes the decision about the PTE atomic, so whoever comes
+// second finds it done and just retries (a spurious fault).
+//
+// A fault never waits for a device with the map locked: what isn't in the cache is read with only
+// the object locked, and then the fault begins anew.
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <errno.h>
@@ -19,10 +23,12 @@
 
 struct fault {
     struct vm_map *m;
-    const struct vm_region *r;
-    vaddr_t va; // page-aligned
+    const struct vm_region *r; // to be looked at while the map is locked
+    vaddr_t va;                // page-aligned
     bool write;
-    unsigned int prot; // what the region allows
+    bool may_unlock;    // the map, once the cursor is open, or to wait for the object
+    unsigned int flags; // the region's,
+    unsigned int prot;  // and what of them it allows
     struct vm_cursor c;
 };
 
@@ -89,7 +95,7 @@ static int fault_write_cow(struct fault *f, const struct vm_mapping *now)
 static int fault_present(struct fault *f, const struct vm_mapping *now)
 {
     unsigned int prot = f->prot;
-    bool shared = f->r->flags & VM_SHARED;
+    bool shared = f->flags & VM_SHARED;
 
     if (f->write && now->cow)
         return fault_write_cow(f, now);
@@ -118,7 +124,7 @@ static void fault_around(struct fault *f, vaddr_t start, vaddr_t end, unsigned i
 
 static int fault_object_page(struct fault *f, struct page *page, vaddr_t start, vaddr_t end)
 {
-    bool private = !(f->r->flags & VM_SHARED), notice = vm_object_tracks_writes(f->r->object);
+    bool private = !(f->flags & VM_SHARED), notice = vm_object_tracks_writes(f->r->object);
     unsigned int prot = f->prot;
 
     if (private && f->write) {
@@ -140,7 +146,7 @@ static int fault_device(struct fault *f, paddr_t pa)
 {
     if (pa == 0)
         return -EFAULT;
-    bool cow = !(f->r->flags & VM_SHARED);
+    bool cow = !(f->flags & VM_SHARED);
     int err = vm_cursor_map_device(&f->c, pa, f->prot, cow);
     // A private write goes on with what is there now.
     if (err == 0 && f->write && cow) {
@@ -176,9 +182,10 @@ static int fault_object(struct fault *f)
     if (!o->ops->device_page) {
         if (index >= end_index)
             return -EFAULT;
-        err = vm_object_page_locked(o, index, true, &page);
+        bool wait = o->ops->fill && f->may_unlock;
+        err = vm_object_page_locked(o, index, !wait, &page);
         if (err != 0)
-            return err == -ENOMEM ? err : -EFAULT;
+            return wait ? VM_FAULT_AGAIN : err == -ENOMEM ? err : -EFAULT;
         if (!f->write)
             fault_window(f, end_index, &start, &end);
     }
@@ -203,9 +210,9 @@ static bool fault_may_huge(const struct fault *f)
 {
     vaddr_t start = ALIGN_DOWN(f->va, PT_SIZE(1));
     unsigned int mode = vm_huge_mode();
-    return start >= f->r->start && f->r->end - start >= PT_SIZE(1) &&
-           !(f->r->flags & VM_NOHUGEPAGE) && fault_wants_own_page(f) &&
-           (mode == VM_HUGE_ALWAYS || (mode == VM_HUGE_MADVISE && (f->r->flags & VM_HUGEPAGE)));
+    return start >= f->r->start && f->r->end - start >= PT_SIZE(1) && !(f->flags & VM_NOHUGEPAGE) &&
+           fault_wants_own_page(f) &&
+           (mode == VM_HUGE_ALWAYS || (mode == VM_HUGE_MADVISE && (f->flags & VM_HUGEPAGE)));
 }
 
 // 0, or -ENOMEM: then a small page may do.
@@ -220,9 +227,9 @@ static int fault_huge(struct fault *f)
     return err;
 }
 
-static int fault_absent(struct fault *f)
+static int fault_absent(struct fault *f, bool huge)
 {
-    if (fault_may_huge(f) && vm_cursor_fits_huge(&f->c, HUGE_ORDER) && fault_huge(f) == 0)
+    if (huge && vm_cursor_fits_huge(&f->c, HUGE_ORDER) && fault_huge(f) == 0)
         return 0;
     return fault_zero(f);
 }
@@ -234,7 +241,7 @@ static int fault_huge_present(struct fault *f, struct vm_mapping *now)
         mmu_context_flush_local(&f->m->space.context, f->va);
         return 0;
     }
-    if (f->r->flags & VM_HUGETLB)
+    if (f->flags & VM_HUGETLB)
         return vm_hugetlb_copy(&f->c, now, f->prot);
     int err = vm_cursor_own(&f->c, PAGE_SIZE, VM_OWN_PAGES);
     if (err != 0)
@@ -246,7 +253,7 @@ static int fault_huge_present(struct fault *f, struct vm_mapping *now)
 // Map a block of the object, whose reference we hold, or a copy of it for a private write.
 static int fault_map_block(struct fault *f, struct page *block)
 {
-    bool private = !(f->r->flags & VM_SHARED);
+    bool private = !(f->flags & VM_SHARED);
     if (private && f->write) {
         struct page *copy = vm_hugetlb_take(HUGE_ORDER, false);
         if (copy)
@@ -289,6 +296,15 @@ static int fault_huge_object(struct fault *f)
     return err;
 }
 
+// The region may go from here on.
+static inline void fault_unlock(struct fault *f)
+{
+    if (unlikely(!f->may_unlock))
+        return;
+    rwlock_read_unlock(&f->m->lock);
+    f->may_unlock = false;
+}
+
 static int fault_anonymous(struct fault *f)
 {
     struct vm_mapping now;
@@ -296,7 +312,9 @@ static int fault_anonymous(struct fault *f)
     int err = vm_cursor_own(&f->c, PAGE_SIZE, VM_OWN_SHARED);
     if (err == 0) {
         vm_cursor_query(&f->c, &now);
-        err = !now.present ? fault_absent(f)
+        bool may_huge = !now.present && fault_may_huge(f);
+        fault_unlock(f);
+        err = !now.present ? fault_absent(f, may_huge)
               : now.huge   ? fault_huge_present(f, &now)
                            : fault_present(f, &now);
     }
@@ -307,35 +325,69 @@ static int fault_anonymous(struct fault *f)
 // Of a region that has only pages of the pool.
 static int fault_hugetlb(struct fault *f)
 {
-    const size_t size = vm_region_page_size(f->r->flags);
+    const size_t size = vm_region_page_size(f->flags);
     vaddr_t start = ALIGN_DOWN(f->va, size);
     struct vm_mapping now;
 
     vm_cursor_open(&f->c, &f->m->space, start, start + size);
+    fault_unlock(f);
     int err = vm_cursor_own(&f->c, size, VM_OWN_SHARED);
     vm_cursor_query(&f->c, &now);
     if (err == 0 && !now.present)
-        err = vm_hugetlb_map_new(&f->c, vm_hugetlb_order(f->r->flags), f->prot);
+        err = vm_hugetlb_map_new(&f->c, vm_hugetlb_order(f->flags), f->prot);
     else if (err == 0)
         err = fault_huge_present(f, &now);
     vm_cursor_close(&f->c);
     return err;
 }
 
-int vm_fault_page(struct vm_map *m, const struct vm_region *r, vaddr_t addr, enum vm_access access)
+// Somebody is at the object, or has to read the page: without the map, which others edit meanwhile.
+static int fault_wait(struct fault *f, struct vm_object *o)
+{
+    uint64_t index = vm_region_index(f->r, f->va);
+    struct page *page;
+
+    vm_object_get(o);
+    fault_unlock(f);
+    mutex_lock(&o->lock);
+    if (o->ops->fill && index < vm_object_end_index(o) &&
+        vm_object_page_locked(o, index, true, &page) == 0)
+        page_put(page);
+    mutex_unlock(&o->lock);
+    vm_object_put(o);
+    return VM_FAULT_AGAIN; // where errors are met again, and told of
+}
+
+static int fault_with_object(struct fault *f, struct vm_object *o)
+{
+    if (!f->may_unlock)
+        mutex_lock(&o->lock);
+    else if (!mutex_trylock(&o->lock))
+        return fault_wait(f, o);
+    int err = o->huge ? fault_huge_object(f) : fault_object(f);
+    mutex_unlock(&o->lock);
+    return err == VM_FAULT_AGAIN ? fault_wait(f, o) : err;
+}
+
+int vm_fault_page(struct vm_map *m, const struct vm_region *r, vaddr_t addr, enum vm_access access,
+                  enum vm_fault_lock lock)
 {
     struct fault f; // field by field: clearing the cursor's batch would cost as much as the fault
+    int err;
 
     f.m = m;
     f.r = r;
     f.va = ALIGN_DOWN(addr, PAGE_SIZE);
     f.write = access == VM_ACCESS_WRITE;
+    f.may_unlock = lock == VM_FAULT_UNLOCK;
+    f.flags = r->flags;
     f.prot = r->flags & VM_PROT_MASK;
-    if (!r->object)
-        return unlikely(r->flags & VM_HUGETLB) ? fault_hugetlb(&f) : fault_anonymous(&f);
-    mutex_lock(&r->object->lock);
-    int err = r->object->huge ? fault_huge_object(&f) : fault_object(&f);
-    mutex_unlock(&r->object->lock);
+    if (r->object)
+        err = fault_with_object(&f, r->object);
+    else
+        err = unlikely(f.flags & VM_HUGETLB) ? fault_hugetlb(&f) : fault_anonymous(&f);
+    if (f.may_unlock || unlikely(lock == VM_FAULT_UNLOCK_LATE))
+        rwlock_read_unlock(&m->lock);
     return err;
 }
 
@@ -386,35 +438,48 @@ struct vm_fault_result vm_map_fault(struct vm_map *m, vaddr_t addr, enum vm_acce
 
     if (addr >= USER_END)
         return unmapped;
-    for (;;) {
+    for (enum vm_fault_lock lock = VM_FAULT_UNLOCK;; lock = VM_FAULT_UNLOCK_LATE) {
         rwlock_read_lock(&m->lock);
         const struct vm_region *r = vm_region_find(m, addr);
-        if (likely(r && r->start <= addr)) {
-            bool allowed = vm_fault_allowed(r->flags, access);
-            int err = allowed ? vm_fault_page(m, r, addr, access) : 0;
-            rwlock_read_unlock(&m->lock);
-            return allowed ? fault_result(err) : refused;
+        bool found = r && r->start <= addr, stack = r && (r->flags & VM_GROWSDOWN);
+        if (likely(found && vm_fault_allowed(r->flags, access))) {
+            int err = vm_fault_page(m, r, addr, access, lock);
+            if (unlikely(err == VM_FAULT_AGAIN))
+                continue;
+            return fault_result(err);
         }
-        bool stack = r && (r->flags & VM_GROWSDOWN);
         rwlock_read_unlock(&m->lock);
+        if (found)
+            return refused;
         if (!stack || !stack_grow(m, addr))
             return unmapped;
     }
 }
 
+static inline enum vm_fault_lock lock_after(int err)
+{
+    return err == VM_FAULT_AGAIN ? VM_FAULT_UNLOCK_LATE : VM_FAULT_UNLOCK;
+}
+
+// As vm_fault_page(), for the page at va of what may be no region or forbid the access.
+static int populate_page(struct vm_map *m, vaddr_t va, enum vm_access access,
+                         enum vm_fault_lock lock)
+{
+    rwlock_read_lock(&m->lock);
+    const struct vm_region *r = vm_region_find(m, va);
+    bool found = r && r->start <= va;
+    if (found && vm_fault_allowed(r->flags, access))
+        return vm_fault_page(m, r, va, access, lock);
+    rwlock_read_unlock(&m->lock);
+    // An unreadable part is no error of whoever asked for all of it.
+    return found ? 0 : -ENOMEM;
+}
+
 int vm_map_populate(struct vm_map *m, vaddr_t start, vaddr_t end, enum vm_access access)
 {
     int err = 0;
-    for (vaddr_t va = start; va < end && err == 0; va += PAGE_SIZE) {
-        rwlock_read_lock(&m->lock);
-        const struct vm_region *r = vm_region_find(m, va);
-        // An unreadable part is no error of whoever asked for all of it.
-        if (!r || r->start > va)
-            err = -ENOMEM;
-        else if (vm_fault_allowed(r->flags, access))
-            err = vm_fault_page(m, r, va, access);
-        rwlock_read_unlock(&m->lock);
-    }
+    for (vaddr_t va = start; va < end && err >= 0; va += err == 0 ? PAGE_SIZE : 0)
+        err = populate_page(m, va, access, lock_after(err));
     return err;
 }
 
@@ -425,18 +490,22 @@ static enum vm_access own_access(const struct vm_region *r)
     return r->flags & (VM_READ | VM_WRITE) ? VM_ACCESS_READ : VM_ACCESS_EXEC;
 }
 
+static int populate_own_page(struct vm_map *m, vaddr_t va, enum vm_fault_lock lock)
+{
+    rwlock_read_lock(&m->lock);
+    const struct vm_region *r = vm_region_find(m, va);
+    bool allowed = r && r->start <= va && vm_fault_allowed(r->flags, own_access(r));
+    if (allowed && !(r->object && r->object->ops->device_page))
+        return vm_fault_page(m, r, va, own_access(r), lock);
+    rwlock_read_unlock(&m->lock);
+    return allowed ? 0 : -EFAULT;
+}
+
 int vm_map_populate_own(struct vm_map *m, vaddr_t start, vaddr_t end)
 {
     int err = 0;
-    for (vaddr_t va = start; va < end && err == 0; va += PAGE_SIZE) {
-        rwlock_read_lock(&m->lock);
-        const struct vm_region *r = vm_region_find(m, va);
-        if (!r || r->start > va || !vm_fault_allowed(r->flags, own_access(r)))
-            err = -EFAULT;
-        else if (!r->object || !r->object->ops->device_page)
-            err = vm_fault_page(m, r, va, own_access(r));
-        rwlock_read_unlock(&m->lock);
-    }
+    for (vaddr_t va = start; va < end && err >= 0; va += err == 0 ? PAGE_SIZE : 0)
+        err = populate_own_page(m, va, lock_after(err));
     return err;
 }
 

@@ -228,23 +228,37 @@ int vm_map_madvise(struct vm_map *m, vaddr_t addr, size_t size, int advice)
                                 advice == MADV_POPULATE_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ);
     if (advice == MADV_REMOVE)
         return madvise_remove(m, addr, end);
+    if (fn != flags_part) {
+        rwlock_read_lock(&m->lock);
+        int err = vm_map_for_each_part(m, addr, end, fn, advice);
+        rwlock_read_unlock(&m->lock);
+        return err;
+    }
     rwlock_write_lock(&m->lock);
     int err = vm_map_for_each_part(m, addr, end, fn, advice);
-    if (fn == flags_part)
-        vm_region_merge_range(m, addr, MIN(end, USER_END));
+    vm_region_merge_range(m, addr, MIN(end, USER_END));
     rwlock_write_unlock(&m->lock);
     return err;
 }
 
-static int msync_part(struct vm_region *r, vaddr_t start, vaddr_t end, long flags)
+// From `at` on as far as its region goes, but not beyond `end`; *next is where it stopped. Written
+// without the map, as that takes a device's time. 0, -errno; 1: a hole.
+static int msync_some(struct vm_map *m, vaddr_t at, vaddr_t end, int flags, vaddr_t *next)
 {
-    (void)start;
-    (void)end;
-    if ((flags & MS_INVALIDATE) && (r->flags & VM_LOCKED))
-        return -EBUSY;
-    if ((flags & MS_SYNC) && r->object && (r->flags & VM_SHARED) && !r->object->ops->device_page)
-        return vm_object_sync(r->object);
-    return 0;
+    rwlock_read_lock(&m->lock);
+    const struct vm_region *r = vm_region_find(m, at);
+    bool hole = !r || r->start > at;
+    *next = hole ? (r ? MIN(r->start, end) : end) : MIN(r->end, end);
+    bool busy = !hole && (flags & MS_INVALIDATE) && (r->flags & VM_LOCKED);
+    bool write = !hole && !busy && (flags & MS_SYNC) && r->object && (r->flags & VM_SHARED) &&
+                 !r->object->ops->device_page;
+    struct vm_object *object = write ? r->object : NULL;
+    if (object)
+        vm_object_get(object);
+    rwlock_read_unlock(&m->lock);
+    int err = object ? vm_object_sync(object) : busy ? -EBUSY : hole;
+    vm_object_put(object);
+    return err;
 }
 
 int vm_map_msync(struct vm_map *m, vaddr_t addr, size_t size, int flags)
@@ -257,10 +271,14 @@ int vm_map_msync(struct vm_map *m, vaddr_t addr, size_t size, int flags)
         return -ENOMEM;
     if (end == addr)
         return 0;
-    rwlock_write_lock(&m->lock);
-    int err = vm_map_for_each_part(m, addr, end, msync_part, flags);
-    rwlock_write_unlock(&m->lock);
-    return err;
+    bool hole = false;
+    for (vaddr_t at = addr, next; at < end; at = next) {
+        int err = msync_some(m, at, end, flags, &next);
+        if (err < 0)
+            return err;
+        hole = hole || err == 1;
+    }
+    return hole ? -ENOMEM : 0;
 }
 
 static void mincore_part(struct vm_map *m, const struct vm_region *r, vaddr_t start, vaddr_t end,

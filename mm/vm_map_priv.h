@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The tree of regions, for the files that implement vm_map. The map's lock is held for writing by
 // whoever changes the tree, for reading by whoever looks at it.
+//
+// Lock coupling. The map's lock orders regions, the cursor the pages of a range. A call that works
+// on pages opens its cursor with the map locked, and may unlock the map before it is through: so
+// threads of one process fault, unmap and protect in parallel, and in one and the same range take
+// effect in the order in which they had the map. Whoever holds a cursor without the map takes no
+// lock of the map or an object any more.
 #pragma once
 
 #include <mm/layout.h>
@@ -18,7 +24,9 @@ struct vm_region *vm_region_create(const struct vm_region *like, vaddr_t start, 
 void vm_region_destroy(struct vm_region *r); // one that is in no tree
 // Into the tree, the object's list and the map's sums; [start, end) is free.
 void vm_region_insert(struct vm_map *m, struct vm_region *r);
-// Out of all three, and freed. The pages are unmapped already.
+// Out of all three: it is to be destroyed when its pages are unmapped. object_node is the caller's.
+void vm_region_detach(struct vm_region *r);
+// Detached and destroyed. The pages are unmapped already.
 void vm_region_remove(struct vm_region *r);
 // Move a region's borders; the pages that fall out are unmapped already.
 void vm_region_resize(struct vm_region *r, vaddr_t start, vaddr_t end);
@@ -73,7 +81,7 @@ int vm_map_populate_own(struct vm_map *m, vaddr_t start, vaddr_t end);
 // The first region at or after `at`, as far as it goes; the end of it, or USER_END.
 vaddr_t vm_map_populate_next(struct vm_map *m, vaddr_t at);
 
-// Done with each region in the range; the map is write-locked and [start, end) lies in r.
+// Done with each region in the range; [start, end) lies in r, and the map is locked as fn needs it.
 typedef int (*region_part_fn)(struct vm_region *r, vaddr_t start, vaddr_t end, long arg);
 // -ENOMEM if there was a hole; the first error of fn ends the walk.
 int vm_map_for_each_part(struct vm_map *m, vaddr_t start, vaddr_t end, region_part_fn fn, long arg);
@@ -83,8 +91,17 @@ int vm_region_set_part(struct vm_region *r, vaddr_t start, vaddr_t end, unsigned
 // 0 or -ENOMEM (all is as it was).
 int vm_map_unmap_pages(struct vm_map *m, vaddr_t start, vaddr_t end);
 
-// Resolve a fault of a page in region `r`; the map is read-locked. The access needn't be one that
-// the region allows (a forced one): then the page is made ready, and no more accessible than the
-// region is. 0, -ENOMEM, -EFAULT (SIGBUS).
-int vm_fault_page(struct vm_map *m, const struct vm_region *r, vaddr_t addr, enum vm_access access);
+// What becomes of the map's lock, held for reading, in a fault.
+enum vm_fault_lock {
+    VM_FAULT_KEEP,
+    VM_FAULT_UNLOCK,      // let go of as soon as can be, before a wait for the object at least
+    VM_FAULT_UNLOCK_LATE, // let go of in the end
+};
+// Resolve a fault of a page in region `r`. The access needn't be one that the region allows (a
+// forced one): then the page is made ready, and no more accessible than the region is. 0, -ENOMEM,
+// -EFAULT (SIGBUS). VM_FAULT_UNLOCK alone: VM_FAULT_AGAIN after a wait; look the region up again
+// and unlock late.
+#define VM_FAULT_AGAIN 1
+int vm_fault_page(struct vm_map *m, const struct vm_region *r, vaddr_t addr, enum vm_access access,
+                  enum vm_fault_lock lock);
 bool vm_fault_allowed(unsigned int flags, enum vm_access access);

@@ -246,82 +246,92 @@ int vm_map_unmap_pages(struct vm_map *m, vaddr_t start, vaddr_t end)
     return err;
 }
 
-static void unmap_regions(struct vm_map *m, vaddr_t start, vaddr_t end)
+static void unmap_regions(struct vm_map *m, vaddr_t start, vaddr_t end, struct list_node *gone)
 {
     for (struct vm_region *next, *r = vm_region_find(m, start); r && r->start < end; r = next) {
         next = vm_region_next(r);
-        vm_region_remove(r);
+        vm_region_detach(r);
+        list_add_tail(gone, &r->object_node);
+    }
+}
+
+static bool unmap_is_anonymous(const struct vm_map *m, vaddr_t start, vaddr_t end)
+{
+    const struct vm_region *r = vm_region_find(m, start);
+    while (r && r->start < end && !r->object)
+        r = vm_region_next(r);
+    return !r || r->start >= end;
+}
+
+// All of an unmapping that needs the map or may fail. 0: the regions are in `gone`, and the cursor
+// is open for unmap_end(), which needs neither. Or -errno, and nothing has changed.
+static int unmap_begin(struct vm_map *m, vaddr_t start, vaddr_t end, struct vm_cursor *c,
+                       struct list_node *gone)
+{
+    int err = vm_region_isolate(m, start, end);
+    if (err != 0)
+        return err;
+    vm_cursor_open(c, &m->space, start, end);
+    err = vm_cursor_own(c, end - start, VM_OWN_EDGES);
+    if (err != 0) {
+        vm_cursor_close(c);
+        vm_region_merge_range(m, start, end);
+        return err;
+    }
+    if (unmap_is_anonymous(m, start, end)) {
+        unmap_regions(m, start, end, gone);
+        return 0;
+    }
+    // Objects are locked before page tables. What is owned stays so: only truncate comes in
+    // between.
+    vm_cursor_close(c);
+    unmap_regions(m, start, end, gone);
+    vm_cursor_open(c, &m->space, start, end);
+    return 0;
+}
+
+// Objects and files, a device's memory among them, are let go when no hart can use them any more.
+static void unmap_end(struct vm_cursor *c, struct list_node *gone)
+{
+    vm_cursor_unmap(c, c->end - c->start);
+    vm_cursor_close(c);
+    while (!list_is_empty(gone)) {
+        struct vm_region *r = list_first_entry(gone, struct vm_region, object_node);
+        list_remove(&r->object_node);
+        vm_region_destroy(r);
     }
 }
 
 int vm_map_unmap_locked(struct vm_map *m, vaddr_t start, vaddr_t end)
 {
-    struct vm_region *r = vm_region_find(m, start);
+    struct list_node gone = LIST_INIT(gone);
+    struct vm_cursor c;
+    const struct vm_region *r = vm_region_find(m, start);
+
     if (!r || r->start >= end)
         return 0;
-    int err = vm_region_isolate(m, start, end);
-    if (err != 0)
-        return err;
-    err = vm_map_unmap_pages(m, start, end);
-    if (err != 0) {
-        vm_region_merge_range(m, start, end);
-        return err;
-    }
-    unmap_regions(m, start, end);
-    return 0;
-}
-
-// Only private anonymous memory? Then no object needs to find its pages, and no device's memory is
-// given back, before they are unmapped.
-static bool unmap_is_anonymous(const struct vm_map *m, vaddr_t start, vaddr_t end)
-{
-    const struct vm_region *r = vm_region_find(m, start);
-    while (r && r->start < end && !r->object && !r->file)
-        r = vm_region_next(r);
-    return !r || r->start >= end;
-}
-
-// The regions of [start, end) go under the write lock, with what may fail; then the lock is only
-// held for reading, so that other threads' faults go on while pages are unmapped, fenced and freed.
-// Nobody maps there before the caller unlocks. 0 or -errno; the lock is held for reading.
-static int unmap_downgraded(struct vm_map *m, vaddr_t start, vaddr_t end)
-{
-    struct vm_cursor c;
-    int err = vm_region_isolate(m, start, end);
-
-    if (err != 0) {
-        rwlock_downgrade(&m->lock);
-        return err;
-    }
-    vm_cursor_open(&c, &m->space, start, end);
-    err = vm_cursor_own(&c, end - start, VM_OWN_EDGES);
+    int err = unmap_begin(m, start, end, &c, &gone);
     if (err == 0)
-        unmap_regions(m, start, end); // which takes no object's lock here
-    else
-        vm_region_merge_range(m, start, end);
-    rwlock_downgrade(&m->lock);
-    if (err == 0)
-        vm_cursor_unmap(&c, end - start);
-    vm_cursor_close(&c);
+        unmap_end(&c, &gone);
     return err;
 }
 
+// Pages are unmapped, fenced and freed without the map, which others map and fault in meanwhile:
+// whoever comes to have this range waits for the cursor.
 int vm_map_munmap(struct vm_map *m, vaddr_t addr, size_t size)
 {
+    struct list_node gone = LIST_INIT(gone);
+    struct vm_cursor c;
+
     if (addr % PAGE_SIZE != 0 || addr > USER_END || size > USER_END - addr)
         return -EINVAL;
     size = ALIGN_UP(size, PAGE_SIZE);
     if (size == 0)
         return -EINVAL;
-    int err;
     rwlock_write_lock(&m->lock);
-    const struct vm_region *r = vm_region_find(m, addr);
-    if (r && r->start < addr + size && unmap_is_anonymous(m, addr, addr + size)) {
-        err = unmap_downgraded(m, addr, addr + size);
-        rwlock_read_unlock(&m->lock);
-    } else {
-        err = vm_map_unmap_locked(m, addr, addr + size);
-        rwlock_write_unlock(&m->lock);
-    }
+    int err = unmap_begin(m, addr, addr + size, &c, &gone);
+    rwlock_write_unlock(&m->lock);
+    if (err == 0)
+        unmap_end(&c, &gone);
     return err;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // mprotect. Region by region, as mprotect(2) does it: what comes before a hole or a refusal has
-// changed when the call fails. Map write lock.
+// changed when the call fails. The regions change under the map's write lock. So do the pages, but
+// for the last part: if it has no object its cursor outlives the lock (vm_map_priv.h).
 #include <errno.h>
 #include <lib/assert.h>
 
@@ -17,48 +18,79 @@ static unsigned int mprotect_pte_rights(const struct vm_region *r)
     return prot;
 }
 
-// [start, end) of r, borders included.
-static int mprotect_part(struct vm_map *m, struct vm_region *r, vaddr_t start, vaddr_t end,
-                         unsigned int prot)
-{
-    unsigned int flags = (r->flags & ~(unsigned int)VM_PROT_MASK) | prot;
-    uint64_t pages = (end - start) >> PAGE_SHIFT;
+// Pages whose cursor is open and whose rights are still to be set.
+struct mprotect_rest {
     struct vm_cursor c;
+    bool open;
+    unsigned int prot;
+};
 
-    if (flags == r->flags)
-        return 0;
+static void mprotect_finish(struct mprotect_rest *rest)
+{
+    if (!rest->open)
+        return;
+    vm_cursor_protect(&rest->c, rest->c.end - rest->c.start, rest->prot);
+    vm_cursor_close(&rest->c);
+    rest->open = false;
+}
+
+static int mprotect_may_change(const struct vm_map *m, const struct vm_region *r,
+                               unsigned int flags, uint64_t pages)
+{
+    unsigned int prot = flags & VM_PROT_MASK;
     if (((flags / VM_MAYREAD) & prot) != prot || vm_map_refuses_exec(m, r->flags, flags))
         return -EACCES;
     bool becomes_data = (flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && !(r->flags & VM_WRITE);
     if (becomes_data && !(flags & VM_GROWSDOWN) &&
         m->data_pages + pages > m->limits.data >> PAGE_SHIFT)
         return -ENOMEM;
-    if (becomes_data && !vm_map_may_commit(flags, pages))
-        return -ENOMEM;
+    return becomes_data && !vm_map_may_commit(flags, pages) ? -ENOMEM : 0;
+}
+
+// [start, end) of r, borders included, gets `flags`; its pages are the rest.
+static int mprotect_part(struct vm_map *m, vaddr_t start, vaddr_t end, unsigned int flags,
+                         struct mprotect_rest *rest)
+{
     int err = vm_region_isolate(m, start, end);
     if (err != 0)
         return err;
-    vm_cursor_open(&c, &m->space, start, end);
-    err = vm_cursor_own(&c, end - start, VM_OWN_TABLES);
+    vm_cursor_open(&rest->c, &m->space, start, end);
+    err = vm_cursor_own(&rest->c, end - start, VM_OWN_TABLES);
+    struct vm_region *r = vm_region_find(m, start);
     if (err == 0) {
-        r = vm_region_find(m, start);
         vm_region_set_flags(r, flags);
-        vm_cursor_protect(&c, end - start, mprotect_pte_rights(r));
+        rest->prot = mprotect_pte_rights(r);
+        rest->open = true;
+    } else {
+        vm_cursor_close(&rest->c);
     }
-    vm_cursor_close(&c);
+    // Borders of regions with objects move under the objects' locks, which come before cursors.
+    if (r->object)
+        mprotect_finish(rest);
+    vm_region_merge(r);
     return err;
 }
 
-static int mprotect_locked(struct vm_map *m, vaddr_t start, vaddr_t end, unsigned int prot)
+static int mprotect_locked(struct vm_map *m, vaddr_t start, vaddr_t end, unsigned int prot,
+                           struct mprotect_rest *rest)
 {
     int err = 0;
     vaddr_t at = start;
     while (at < end && err == 0) {
-        struct vm_region *r = vm_region_find(m, at);
+        const struct vm_region *r = vm_region_find(m, at);
         if (!r || r->start > at)
             return -ENOMEM;
         vaddr_t next = MIN(r->end, end);
-        err = mprotect_part(m, r, at, next, prot);
+        unsigned int flags = (r->flags & ~(unsigned int)VM_PROT_MASK) | prot;
+        mprotect_finish(rest);
+        if (flags != r->flags) {
+            err = mprotect_may_change(m, r, flags, (next - at) >> PAGE_SHIFT);
+            if (err == 0)
+                err = mprotect_part(m, at, next, flags, rest);
+        } else { // another thread's mprotect may not be through with the pages
+            vm_cursor_open(&rest->c, &m->space, at, next);
+            vm_cursor_close(&rest->c);
+        }
         at = next;
     }
     return err;
@@ -87,11 +119,13 @@ int vm_map_mprotect(struct vm_map *m, vaddr_t addr, size_t size, unsigned int pr
         return -ENOMEM;
     if (prot & ~(VM_PROT_MASK | VM_GROWSDOWN))
         return -EINVAL;
+    struct mprotect_rest rest;
+    rest.open = false;
     rwlock_write_lock(&m->lock);
     int err = prot & VM_GROWSDOWN ? mprotect_stack_start(m, end, &addr) : 0;
     if (err == 0)
-        err = mprotect_locked(m, addr, end, prot & VM_PROT_MASK);
-    vm_region_merge_range(m, addr, MIN(end, USER_END));
+        err = mprotect_locked(m, addr, end, prot & VM_PROT_MASK, &rest);
     rwlock_write_unlock(&m->lock);
+    mprotect_finish(&rest);
     return err;
 }

@@ -128,9 +128,16 @@ struct vm_region *vm_region_create(const struct vm_region *like, vaddr_t start, 
     struct vm_region *r = slab_alloc(vm_regions);
     if (!r)
         return NULL;
-    *r = *like;
+    // Not the links, which vm_region_insert() sets: another map's thread may be moving those of
+    // `like`, as it only needs the object for that.
     r->start = start;
     r->end = end;
+    r->flags = like->flags;
+    r->object = like->object;
+    r->offset = like->offset;
+    r->file = like->file;
+    r->file_ops = like->file_ops;
+    r->name = like->name;
     if (r->object)
         vm_object_get(r->object);
     if (r->file)
@@ -171,8 +178,7 @@ void vm_region_insert(struct vm_map *m, struct vm_region *r)
         r->object->ops->mapped(r->object, r);
 }
 
-// Out of the tree, the list and the sums, but not freed.
-static void region_detach(struct vm_region *r)
+void vm_region_detach(struct vm_region *r)
 {
     struct vm_region *next = vm_region_next(r);
     region_lock_object(r);
@@ -189,7 +195,7 @@ static void region_detach(struct vm_region *r)
 
 void vm_region_remove(struct vm_region *r)
 {
-    region_detach(r);
+    vm_region_detach(r);
     vm_region_destroy(r);
 }
 

@@ -178,16 +178,6 @@ void rwlock_write_unlock(struct rwlock *l)
     spin_unlock(&l->lock);
 }
 
-void rwlock_downgrade(struct rwlock *l)
-{
-    rwlock_assert_write_held(l);
-    spin_lock(&l->lock);
-    atomic_store(&l->writer, (struct thread *)NULL);
-    rwlock_set_readers(l, 1);
-    rwlock_grant_locked(l); // readers at the head; a writer there waits for us
-    spin_unlock(&l->lock);
-}
-
 void rwlock_assert_held(const struct rwlock *l)
 {
     ASSERT(atomic_load(&l->writer) == port_thread_self() || atomic_load(&l->nr_readers) > 0);

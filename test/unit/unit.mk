@@ -57,6 +57,10 @@ space_code  := $(patsubst %.c,$(space_out)/%.o,$(filter sync/%,$(sources)) lib/r
                          $(addprefix mm/vm_,table.c space.c unmap.c clone.c share.c huge.c) \
                          test/unit/sync/sync_host.c test/unit/space/cursor_host.c)
 
+# And maps: all of mm above pages.
+map_code := $(sort $(space_code) $(patsubst %.c,$(space_out)/%.o,\
+              $(filter mm/vm_% mm/radix.c,$(sources)) test/unit/map/map_host.c))
+
 # A TLB and allocators that tell: see host.h.
 unit_wrap  := $(foreach f,page_alloc page_put page_free_last slab_alloc slab_zalloc,-Wl,--wrap=$(f))
 
@@ -66,6 +70,7 @@ unit_host     := $(wildcard test/unit/host/*.c)
 unit_mm_tests := $(filter $(unit_out)/mm/%,$(unit_tests))
 unit_sync_tests := $(filter $(unit_out)/sync/%,$(unit_tests))
 unit_space_tests := $(filter $(unit_out)/space/%,$(unit_tests))
+unit_map_tests := $(filter $(unit_out)/map/%,$(unit_tests))
 
 # The VFS over the real mm.
 unit_vfs       := $(filter fs/dentry.c fs/inode.c fs/path%.c fs/mount.c fs/fs_context.c fs/file%.c \
@@ -132,7 +137,11 @@ $(space_out)/%.o: %.c test/unit/unit.mk
 $(unit_space_tests): $(unit_out)/%: $(space_out)/test/unit/%.o $(space_code)
 	$(Q)mkdir -p $(@D) && $(unit_cc) $(space_flags) $^ -lcmocka -pthread -o $@
 
-$(filter-out $(unit_mm_tests) $(unit_race_tests) $(unit_shm_tests) $(unit_vfs_tests) $(unit_sync_tests) $(unit_space_tests),$(unit_tests)): \
+$(unit_map_tests): $(unit_out)/%: $(space_out)/test/unit/%.o $(map_code)
+	$(Q)mkdir -p $(@D) && $(unit_cc) $(space_flags) $^ -lcmocka -pthread -o $@
+
+$(filter-out $(unit_mm_tests) $(unit_race_tests) $(unit_shm_tests) $(unit_vfs_tests) $(unit_sync_tests) $(unit_space_tests) \
+             $(unit_map_tests),$(unit_tests)): \
                                  $(unit_out)/%: $(unit_out)/test/unit/%.o \
                                  $$(patsubst %.c,$(unit_out)/%.o,$$(unit_sources_$$*)) \
                                  $$(unit_objects_$$*)

@@ -5,7 +5,9 @@
 // brk(2), madvise(2).
 //
 // Nothing here reaches for "current": the map, the limits and the object come as arguments.
-// Lock order: vm_map.lock (write to edit, read to fault) > vm_object.lock > page tables.
+// Lock order: vm_map.lock (write to edit, read to fault) > vm_object.lock > page tables. What
+// changes pages takes its place in the order of a range with the map locked, and may go on without
+// it.
 #pragma once
 
 #include <arch/port.h>

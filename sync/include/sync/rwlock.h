@@ -28,7 +28,5 @@ void rwlock_read_unlock(struct rwlock *l);
 void rwlock_write_lock(struct rwlock *l);
 int rwlock_write_lock_killable(struct rwlock *l); // 0 or -EINTR
 void rwlock_write_unlock(struct rwlock *l);
-// The writer becomes a reader; no other writer comes in between.
-void rwlock_downgrade(struct rwlock *l);
 void rwlock_assert_held(const struct rwlock *l);       // by anybody
 void rwlock_assert_write_held(const struct rwlock *l); // by the calling thread

@@ -94,6 +94,14 @@ void mutex_unlock(struct mutex *m)
     host_locks_held--;
 }
 
+bool mutex_trylock(struct mutex *m)
+{
+    if (m->owner)
+        return false;
+    mutex_lock(m);
+    return true;
+}
+
 bool mutex_is_held(const struct mutex *m)
 {
     return m->owner != NULL;
@@ -179,13 +187,6 @@ void rwlock_write_unlock(struct rwlock *l)
     ASSERT(l->writer);
     l->writer = NULL;
     host_locks_held--;
-}
-
-void rwlock_downgrade(struct rwlock *l)
-{
-    ASSERT(l->writer && l->nr_readers == 0);
-    l->writer = NULL;
-    l->nr_readers = 1;
 }
 
 void rwlock_assert_held(const struct rwlock *l)

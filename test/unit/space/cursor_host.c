@@ -10,6 +10,7 @@
 
 char *host_ram;
 __thread struct hart host_hart;
+__thread void (*host_flush_hook)(void);
 struct page_range page_ranges[PAGE_RANGES_MAX];
 paddr_t page_zero_frame;
 
@@ -45,12 +46,13 @@ paddr_t kernel_root(void)
     return HOST_RAM_BASE;
 }
 
-// The first page is the kernel's root.
+// The first page is the kernel's root, the second the one of zeros.
 void host_ram_start(void)
 {
     host_ram = aligned_alloc(PT_SIZE(1), RAM_PAGES * PAGE_SIZE);
     ASSERT(host_ram);
-    memset(host_ram, 0, PAGE_SIZE);
+    memset(host_ram, 0, 2 * PAGE_SIZE);
+    page_zero_frame = HOST_RAM_BASE + PAGE_SIZE;
     page_ranges[0] = (struct page_range){.start = HOST_RAM_BASE,
                                          .end = HOST_RAM_BASE + RAM_PAGES * PAGE_SIZE,
                                          .size = RAM_PAGES * PAGE_SIZE,
@@ -140,6 +142,8 @@ void mmu_context_flush(struct mmu_context *ctx, vaddr_t start, vaddr_t end)
 {
     ASSERT(start < end);
     __atomic_add_fetch(&ctx->tlb_gen, 1, __ATOMIC_RELAXED);
+    if (host_flush_hook)
+        host_flush_hook();
     // The caller holds tables: let the others run into that, now and then, most of all when one was
     // taken out. Each time costs a turn of whatever else the host does: with one a flush, a run of
     // 0.6 s of CPU took a minute beside six busy programs (12,900 switches of 4.6 ms), and that was

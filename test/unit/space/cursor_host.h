@@ -12,5 +12,7 @@
 #define HOST_BLOCKS 16
 #define HOST_FREED  0xdeadUL // first word of a free page
 
+extern __thread void (*host_flush_hook)(void); // called by every flush of this thread's
+
 void host_ram_start(void);
 uint64_t host_ram_free(void); // pages, those in blocks too
