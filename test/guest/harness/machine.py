@@ -97,6 +97,10 @@ class BoundedQEMUDriver(QEMUDriver):
             "-S", "-qmp", "stdio", "-monitor", "none",
             "-chardev", f"socket,id=serialsocket,{chardev}", "-serial", "chardev:serialsocket"]
 
+    def on_deactivate(self):
+        super().on_deactivate()
+        self._socket.close()
+
     def _read(self, size=1, timeout=10):
         ready, _, _ = select.select([self._clientsocket], [], [], max(timeout, 0))
         if not ready:
@@ -128,6 +132,9 @@ class BoundedQEMUDriver(QEMUDriver):
             except Exception:
                 child.kill()
                 child.wait(5)
+        if child:
+            child.stdin.close()
+            child.stdout.close()
         if self._clientsocket:
             self._clientsocket.close()
             self._clientsocket = None
