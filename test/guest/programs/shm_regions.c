@@ -245,7 +245,8 @@ TEST(kill_of_who_shares_memory)
     pid_t pid = CHILD({
         attach(id);
         for (int i = 0; i < 2; i++)
-            clone(end_with_an_attach, stack[i] + sizeof(stack[i]), CLONE_VM | SIGCHLD, &id);
+            CHECK(clone(end_with_an_attach, stack[i] + sizeof(stack[i]), CLONE_VM | SIGCHLD, &id) >
+                  0);
         pause();
     });
     for (int i = 0; attaches(id) != 3 && i < 5000; i++)
