@@ -65,6 +65,8 @@ vaddr_t vm_map_brk(struct vm_map *m, vaddr_t addr)
     vaddr_t end = m->brk_end;
     bool populate = end > before && m->lock_flags == VM_LOCKED;
     rwlock_write_unlock(&m->lock);
+    if (end > before)
+        vm_map_await_unmapped(m, ALIGN_DOWN(before, PAGE_SIZE), ALIGN_UP(end, PAGE_SIZE));
     if (populate)
         vm_map_populate(m, ALIGN_DOWN(before, PAGE_SIZE), ALIGN_UP(end, PAGE_SIZE),
                         VM_ACCESS_WRITE);

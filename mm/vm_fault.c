@@ -416,9 +416,14 @@ static bool stack_grow_locked(struct vm_map *m, vaddr_t addr)
 
 static bool stack_grow(struct vm_map *m, vaddr_t addr)
 {
+    vaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
     rwlock_write_lock(&m->lock);
+    const struct vm_region *r = vm_region_find(m, addr);
+    vaddr_t end = r ? r->start : start;
     bool grown = stack_grow_locked(m, addr);
     rwlock_write_unlock(&m->lock);
+    if (grown && start < end)
+        vm_map_await_unmapped(m, start, end);
     return grown;
 }
 

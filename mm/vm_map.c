@@ -33,8 +33,10 @@ void vm_caches_init(void)
     vm_table_init();
 }
 
-struct vm_map *vm_map_create(const uint64_t random[3])
+// All zero but for what each map has of its own; or NULL.
+static struct vm_map *map_alloc(void)
 {
+    static uint64_t last_id;
     struct vm_map *m = slab_zalloc(vm_maps);
     if (!m)
         return NULL;
@@ -42,10 +44,17 @@ struct vm_map *vm_map_create(const uint64_t random[3])
         slab_free(vm_maps, m);
         return NULL;
     }
-    static uint64_t last_id;
     refcount_init(&m->refs);
     m->id = atomic_add_fetch(&last_id, 1UL);
     rwlock_init(&m->lock);
+    return m;
+}
+
+struct vm_map *vm_map_create(const uint64_t random[3])
+{
+    struct vm_map *m = map_alloc();
+    if (!m)
+        return NULL;
     m->stack_top = ALIGN_DOWN(USER_END - PAGE_SIZE - random[0] % LAYOUT_STACK_RANDOM, PAGE_SIZE);
     m->mmap_base = ALIGN_DOWN(
         USER_END - LAYOUT_STACK_RANDOM - STACK_ROOM - random[1] % LAYOUT_MMAP_RANDOM, PAGE_SIZE);
@@ -172,15 +181,9 @@ static int fork_pages(struct vm_map *child, struct vm_map *m)
 
 struct vm_map *vm_map_fork(struct vm_map *m)
 {
-    struct vm_map *child = slab_zalloc(vm_maps);
+    struct vm_map *child = map_alloc();
     if (!child)
         return NULL;
-    if (vm_space_init(&child->space) != 0) {
-        slab_free(vm_maps, child);
-        return NULL;
-    }
-    refcount_init(&child->refs);
-    rwlock_init(&child->lock);
     rwlock_read_lock(&m->lock);
     fork_copy_fields(child, m);
     int err = vm_map_may_commit(VM_WRITE | VM_NORESERVE, m->data_pages) ? 0 : -ENOMEM;

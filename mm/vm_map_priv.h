@@ -7,6 +7,9 @@
 // threads of one process fault, unmap and protect in parallel, and in one and the same range take
 // effect in the order in which they had the map. Whoever holds a cursor without the map takes no
 // lock of the map or an object any more.
+//
+// That orders calls and faults, not the hardware, which asks nobody while a PTE is there. So who
+// has mapped something new awaits the munmap of what was there before, ere a program hears of it.
 #pragma once
 
 #include <mm/layout.h>
@@ -72,6 +75,9 @@ void vm_commit(unsigned int flags, int64_t pages); // promised, or given back
 bool vm_map_refuses_exec(const struct vm_map *m, unsigned int from, unsigned int to);
 // May the calling thread lock so many more?
 bool vm_map_may_lock(const struct vm_map *m, uint64_t nr_pages);
+// After new regions, or larger ones, in [start, end), with the map unlocked: nobody has a
+// translation of what was there before from here on.
+void vm_map_await_unmapped(struct vm_map *m, vaddr_t start, vaddr_t end);
 int vm_map_unmap_locked(struct vm_map *m, vaddr_t start, vaddr_t end);
 // Fault [start, end) in, as far as it goes. 0 or the first -ENOMEM/-EFAULT.
 int vm_map_populate(struct vm_map *m, vaddr_t start, vaddr_t end, enum vm_access access);

@@ -227,6 +227,8 @@ long vm_map_mmap(struct vm_map *m, const struct vm_mmap_args *args)
     long addr = mmap_locked(m, &a, flags, size);
     rwlock_write_unlock(&m->lock);
     vm_object_put(own);
+    if (addr > 0)
+        vm_map_await_unmapped(m, (vaddr_t)addr, (vaddr_t)addr + size);
     if (addr > 0 && ((flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED ||
                      (a.flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
         vm_map_populate(m, (vaddr_t)addr, (vaddr_t)addr + size,
@@ -290,11 +292,15 @@ static int unmap_begin(struct vm_map *m, vaddr_t start, vaddr_t end, struct vm_c
     return 0;
 }
 
-// Objects and files, a device's memory among them, are let go when no hart can use them any more.
-static void unmap_end(struct vm_cursor *c, struct list_node *gone)
+static void unmap_end(struct vm_cursor *c)
 {
     vm_cursor_unmap(c, c->end - c->start);
     vm_cursor_close(c);
+}
+
+// Objects and files, a device's memory among them, are let go when no hart can use them any more.
+static void unmap_let_go(struct list_node *gone)
+{
     while (!list_is_empty(gone)) {
         struct vm_region *r = list_first_entry(gone, struct vm_region, object_node);
         list_remove(&r->object_node);
@@ -311,9 +317,11 @@ int vm_map_unmap_locked(struct vm_map *m, vaddr_t start, vaddr_t end)
     if (!r || r->start >= end)
         return 0;
     int err = unmap_begin(m, start, end, &c, &gone);
-    if (err == 0)
-        unmap_end(&c, &gone);
-    return err;
+    if (err != 0)
+        return err;
+    unmap_end(&c);
+    unmap_let_go(&gone);
+    return 0;
 }
 
 // Pages are unmapped, fenced and freed without the map, which others map and fault in meanwhile:
@@ -330,8 +338,23 @@ int vm_map_munmap(struct vm_map *m, vaddr_t addr, size_t size)
         return -EINVAL;
     rwlock_write_lock(&m->lock);
     int err = unmap_begin(m, addr, addr + size, &c, &gone);
-    rwlock_write_unlock(&m->lock);
     if (err == 0)
-        unmap_end(&c, &gone);
-    return err;
+        atomic_add_relaxed(&m->nr_unmapping, 1U); // others look with or after the lock
+    rwlock_write_unlock(&m->lock);
+    if (err != 0)
+        return err;
+    unmap_end(&c);
+    atomic_sub_fetch(&m->nr_unmapping, 1U);
+    unmap_let_go(&gone);
+    return 0;
+}
+
+void vm_map_await_unmapped(struct vm_map *m, vaddr_t start, vaddr_t end)
+{
+    struct vm_cursor c;
+
+    if (likely(atomic_load(&m->nr_unmapping) == 0))
+        return;
+    vm_cursor_open(&c, &m->space, start, end);
+    vm_cursor_close(&c);
 }

@@ -138,7 +138,7 @@ $(unit_space_tests): $(unit_out)/%: $(space_out)/test/unit/%.o $(space_code)
 	$(Q)mkdir -p $(@D) && $(unit_cc) $(space_flags) $^ -lcmocka -pthread -o $@
 
 $(unit_map_tests): $(unit_out)/%: $(space_out)/test/unit/%.o $(map_code)
-	$(Q)mkdir -p $(@D) && $(unit_cc) $(space_flags) $^ -lcmocka -pthread -o $@
+	$(Q)mkdir -p $(@D) && $(unit_cc) $(space_flags) -Wl,--wrap=vm_cursor_open $^ -lcmocka -pthread -o $@
 
 $(filter-out $(unit_mm_tests) $(unit_race_tests) $(unit_shm_tests) $(unit_vfs_tests) $(unit_sync_tests) $(unit_space_tests) \
              $(unit_map_tests),$(unit_tests)): \

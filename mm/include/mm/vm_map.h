@@ -69,7 +69,8 @@ struct vm_map {
     struct refcount refs; // processes and kernel users
     uint64_t id;          // no two maps ever have the same, nor 0
     struct vm_space space;
-    struct rwlock lock; // guards the rest
+    uint32_t nr_unmapping; // munmaps that go on without the lock; atomic
+    struct rwlock lock;    // guards the rest
     struct rb_root regions;
     vaddr_t mmap_base; // searches go down from here
     vaddr_t brk_start, brk_end;

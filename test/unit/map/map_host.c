@@ -8,6 +8,7 @@
 #include <mm/page.h>
 #include <mm/slab.h>
 #include <mm/uio.h>
+#include <mm/vm_space.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,18 @@ int port_relax(enum park_mode mode)
 {
     sched_yield();
     return 0;
+}
+
+// Between the map's lock and the cursor's is where an edit can go wrong: others get a chance there.
+void __real_vm_cursor_open(struct vm_cursor *c, struct vm_space *s, vaddr_t start, vaddr_t end);
+void __wrap_vm_cursor_open(struct vm_cursor *c, struct vm_space *s, vaddr_t start, vaddr_t end);
+
+void __wrap_vm_cursor_open(struct vm_cursor *c, struct vm_space *s, vaddr_t start, vaddr_t end)
+{
+    static __thread unsigned int opened;
+    if (++opened % 8 == 0)
+        sched_yield();
+    __real_vm_cursor_open(c, s, start, end);
 }
 
 void mmu_context_flush_local(struct mmu_context *ctx, vaddr_t addr)

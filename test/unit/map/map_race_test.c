@@ -12,16 +12,20 @@
 //
 // What breaks: an edit that lets go of the map before it has its cursor, or takes it in another
 // order (a thread's page is gone, or the arena's PTEs end up with rights that its regions don't
-// have); a region or an object that is used after it was freed; a page that was (HOST_FREED).
+// have); one that lets go before it is through, where the next must wait for it (what was there
+// before shows: harts have TLBs here); a region or an object that is used after it was freed; a
+// page that was (HOST_FREED).
 #include <errno.h>
 #include <lib/assert.h>
 #include <linux/mman.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "../../../mm/slab_priv.h"
 #include "../../../mm/vm_map_priv.h"
+#include "../../../mm/vm_space_priv.h"
 #include "../space/cursor_host.h"
 
 #define THREADS     4
@@ -72,34 +76,99 @@ static long map_file(unsigned int flags)
     return vm_map_mmap(map, &args);
 }
 
-// What a load or store of the word at `addr` does: the signal, or 0. The cursor stands for the
-// hardware, which no flush returns before.
+// ---- The hardware: harts walk page tables without a lock and keep what they found until a flush
+
+#define TLB_SLOTS     64U
+#define MIGRATE_AFTER 3U // accesses
+
+static struct hart_model {
+    pthread_mutex_t at_it; // a flush waits until it isn't
+    struct {
+        uint64_t map_id;
+        const struct mmu_context *context;
+        vaddr_t page;
+        pte_t pte; // 0: the slot is empty
+    } tlb[TLB_SLOTS];
+} harts[THREADS];
+
+static void flush_harts(const struct mmu_context *ctx, vaddr_t start, vaddr_t end)
+{
+    sched_yield();
+    for (unsigned int i = 0; i < THREADS; i++) {
+        pthread_mutex_lock(&harts[i].at_it);
+        for (unsigned int slot = 0; slot < TLB_SLOTS; slot++)
+            if (harts[i].tlb[slot].context == ctx && harts[i].tlb[slot].page >= start &&
+                harts[i].tlb[slot].page < end)
+                harts[i].tlb[slot].pte = 0;
+        pthread_mutex_unlock(&harts[i].at_it);
+    }
+}
+
+// The leaf that translates addr, or 0. All pages here are of 4 KiB.
+__attribute__((no_sanitize("thread"))) static pte_t walk(const struct vm_space *s, vaddr_t addr)
+{
+    const pte_t *table = space_root(s);
+    for (unsigned int level = PT_LEVELS; level-- > 0;) {
+        pte_t pte = __atomic_load_n(&table[pt_index(addr, level)], __ATOMIC_ACQUIRE);
+        if (level == 0 || !pte_is_table(pte))
+            return pte & PTE_V ? pte : 0;
+        table = phys_to_virt(pte_paddr(pte));
+    }
+    return 0;
+}
+
+// Through the TLB of `hart`, whose rights may be behind: then it walks.
+static pte_t translate(struct hart_model *hart, struct vm_map *m, vaddr_t addr, pte_t right)
+{
+    vaddr_t page = ALIGN_DOWN(addr, PAGE_SIZE);
+    unsigned int slot = (unsigned int)(page / PAGE_SIZE % TLB_SLOTS);
+    if (hart->tlb[slot].map_id == m->id && hart->tlb[slot].page == page &&
+        (hart->tlb[slot].pte & right))
+        return hart->tlb[slot].pte;
+    pte_t pte = walk(&m->space, addr);
+    hart->tlb[slot].map_id = m->id;
+    hart->tlb[slot].context = &m->space.context;
+    hart->tlb[slot].page = page;
+    hart->tlb[slot].pte = pte;
+    return pte;
+}
+
+__attribute__((no_sanitize("thread"))) static void load_or_store(uint64_t *at, uint64_t *word,
+                                                                 bool write)
+{
+    if (write)
+        __atomic_store_n(at, *word, __ATOMIC_RELAXED);
+    else
+        *word = __atomic_load_n(at, __ATOMIC_RELAXED);
+}
+
+// On whatever hart the thread has got to. False: a fault.
+static bool hart_access(struct vm_map *m, vaddr_t addr, uint64_t *word, bool write)
+{
+    static __thread unsigned int migrations;
+    struct hart_model *hart = &harts[migrations++ / MIGRATE_AFTER % THREADS];
+    const pte_t right = write ? PTE_W : PTE_R;
+
+    pthread_mutex_lock(&hart->at_it);
+    pte_t pte = translate(hart, m, addr, right);
+    if (pte & right) {
+        load_or_store(phys_to_virt(pte_paddr(pte) + addr % PAGE_SIZE), word, write);
+        ASSERT(write || *word != HOST_FREED);
+    }
+    pthread_mutex_unlock(&hart->at_it);
+    return pte & right;
+}
+
+// A load or store of the word at `addr`: the signal, or 0.
 static int access_word(struct vm_map *m, vaddr_t addr, uint64_t *word, bool write)
 {
-    for (;;) {
-        struct vm_mapping now;
-        struct vm_cursor c;
-        vm_cursor_open(&c, &m->space, ALIGN_DOWN(addr, PAGE_SIZE),
-                       ALIGN_DOWN(addr, PAGE_SIZE) + PAGE_SIZE);
-        vm_cursor_query(&c, &now);
-        bool usable =
-            now.present && (now.prot & (write ? VM_WRITE : VM_READ)) && !(write && now.cow);
-        if (usable) {
-            uint64_t *at = phys_to_virt(now.pa + addr % PAGE_SIZE);
-            if (write)
-                *at = *word;
-            else
-                *word = *at;
-            ASSERT(write || *word != HOST_FREED);
-        }
-        vm_cursor_close(&c);
-        if (usable)
-            return 0;
+    while (!hart_access(m, addr, word, write)) {
         struct vm_fault_result result =
             vm_map_fault(m, addr, write ? VM_ACCESS_WRITE : VM_ACCESS_READ);
         if (result.signal != 0)
             return result.signal;
     }
+    return 0;
 }
 
 static int store(vaddr_t addr, uint64_t word)
@@ -128,8 +197,15 @@ static void let_the_other_work(void)
         sched_yield();
 }
 
+static void flush_while_the_other_works(const struct mmu_context *ctx, vaddr_t start, vaddr_t end)
+{
+    let_the_other_work();
+    flush_harts(ctx, start, end);
+}
+
 static void other_works(void)
 {
+    host_flush_hook = flush_harts;
     while (!atomic_load(&reached))
         sched_yield();
     long a = map_new(0, 4, RW, 0);
@@ -168,7 +244,7 @@ static void meanwhile(void (*first)(void), void (*second)(void))
 static void unmap_far(void)
 {
     ASSERT(map_new(FAR, 4, RW, MAP_FIXED) == FAR && store(FAR, 7) == 0);
-    host_flush_hook = let_the_other_work;
+    host_flush_hook = flush_while_the_other_works;
     ASSERT(vm_map_munmap(map, FAR, SIZE(4)) == 0);
     ASSERT(store(FAR, 7) == SIGSEGV);
 }
@@ -179,7 +255,7 @@ static void unmap_file_far(void)
     ASSERT(vm_map_mremap(map, (vaddr_t)a, SIZE(FILE_PAGES), SIZE(4), MREMAP_MAYMOVE | MREMAP_FIXED,
                          FAR) == FAR);
     expect(map, FAR, file_word(0));
-    host_flush_hook = let_the_other_work;
+    host_flush_hook = flush_while_the_other_works;
     ASSERT(vm_map_munmap(map, FAR, SIZE(4)) == 0);
     ASSERT(store(FAR, 7) == SIGSEGV);
 }
@@ -187,18 +263,19 @@ static void unmap_file_far(void)
 static void protect_far(void)
 {
     ASSERT(map_new(FAR, 4, RW, MAP_FIXED) == FAR && store(FAR, 7) == 0);
-    host_flush_hook = let_the_other_work;
+    host_flush_hook = flush_while_the_other_works;
     ASSERT(vm_map_mprotect(map, FAR, SIZE(3), VM_READ) == 0);
     ASSERT(store(FAR, 7) == SIGSEGV);
 }
 
 static bool through; // atomic: the first has left its hook
 
-static void give_the_other_time(void)
+static void give_the_other_time(const struct mmu_context *ctx, vaddr_t start, vaddr_t end)
 {
     atomic_store(&reached, true);
     for (unsigned int i = 0; i < 1000; i++)
         sched_yield();
+    flush_harts(ctx, start, end);
     atomic_store(&through, true);
 }
 
@@ -213,10 +290,38 @@ static void protect_far_slowly(void)
 
 static void protect_far_again(void)
 {
+    host_flush_hook = flush_harts;
     while (!atomic_load(&reached))
         sched_yield();
     ASSERT(vm_map_mprotect(map, FAR, SIZE(4), VM_READ) == 0);
     ASSERT(atomic_load(&through));
+    atomic_store(&done, true);
+}
+
+// By every hart, so that each has a translation.
+static void expect_everywhere(vaddr_t addr, uint64_t word)
+{
+    for (unsigned int i = 0; i < MIGRATE_AFTER * THREADS; i++)
+        expect(map, addr, word);
+}
+
+static void unmap_far_slowly(void)
+{
+    ASSERT(map_new(FAR, 4, RW, MAP_FIXED) == FAR && store(FAR, 7) == 0);
+    expect_everywhere(FAR, 7);
+    host_flush_hook = give_the_other_time;
+    ASSERT(vm_map_munmap(map, FAR, SIZE(4)) == 0);
+    while (!atomic_load(&done))
+        sched_yield();
+}
+
+static void map_far_again(void)
+{
+    host_flush_hook = flush_harts;
+    while (!atomic_load(&reached))
+        sched_yield();
+    ASSERT(map_new(FAR, 4, RW, MAP_FIXED) == FAR);
+    expect_everywhere(FAR, 0);
     atomic_store(&done, true);
 }
 
@@ -246,6 +351,11 @@ static void mprotect_lets_others_map(void **state)
 static void the_second_of_two_equal_calls_waits(void **state)
 {
     meanwhile(protect_far_slowly, protect_far_again);
+}
+
+static void what_is_mapped_where_another_unmaps_is_new(void **state)
+{
+    meanwhile(unmap_far_slowly, map_far_again);
 }
 
 static void a_read_of_a_file_lets_others_map(void **state)
@@ -300,6 +410,7 @@ static void use_piece(struct worker *w)
         *p = (struct piece){.at = (vaddr_t)at, .pages = pages};
         for (unsigned int i = 0; i < pages; i++)
             p->prot[i] = RW;
+        check_piece(map, p);
     }
     for (unsigned int n = rnd(w, 6); n > 0; n--) {
         unsigned int i = rnd(w, p->pages);
@@ -458,6 +569,7 @@ static void *work(void *arg)
     struct worker w = {.id = (unsigned int)(uintptr_t)arg, .seed = (uintptr_t)arg + 1};
 
     host_hart.cpu = w.id;
+    host_flush_hook = flush_harts;
     for (unsigned int i = 0; i < steps; i++) {
         unsigned int what = rnd(&w, 60);
         if (what == 0)
@@ -496,6 +608,7 @@ static int setup(void **state)
 static void *end(void *arg)
 {
     host_hart.cpu = (unsigned int)(uintptr_t)arg;
+    host_flush_hook = flush_harts;
     if (host_hart.cpu == 0) {
         check_rights(0, USER_END);
         vm_map_put(map);
@@ -526,9 +639,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(munmap_of_a_file_lets_others_map, setup, teardown),
         cmocka_unit_test_setup_teardown(mprotect_lets_others_map, setup, teardown),
         cmocka_unit_test_setup_teardown(the_second_of_two_equal_calls_waits, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_mapped_where_another_unmaps_is_new, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_read_of_a_file_lets_others_map, setup, teardown),
         cmocka_unit_test_setup_teardown(threads_edit_one_map, setup, teardown),
     };
+    for (unsigned int i = 0; i < THREADS; i++)
+        pthread_mutex_init(&harts[i].at_it, NULL);
     host_ram_start();
     vm_caches_init();
     return cmocka_run_group_tests_name("map/map_race", tests, NULL, NULL);

@@ -10,7 +10,7 @@
 
 char *host_ram;
 __thread struct hart host_hart;
-__thread void (*host_flush_hook)(void);
+__thread void (*host_flush_hook)(const struct mmu_context *ctx, vaddr_t start, vaddr_t end);
 struct page_range page_ranges[PAGE_RANGES_MAX];
 paddr_t page_zero_frame;
 
@@ -143,7 +143,7 @@ void mmu_context_flush(struct mmu_context *ctx, vaddr_t start, vaddr_t end)
     ASSERT(start < end);
     __atomic_add_fetch(&ctx->tlb_gen, 1, __ATOMIC_RELAXED);
     if (host_flush_hook)
-        host_flush_hook();
+        host_flush_hook(ctx, start, end);
     // The caller holds tables: let the others run into that, now and then, most of all when one was
     // taken out. Each time costs a turn of whatever else the host does: with one a flush, a run of
     // 0.6 s of CPU took a minute beside six busy programs (12,900 switches of 4.6 ms), and that was

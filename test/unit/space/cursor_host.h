@@ -12,7 +12,8 @@
 #define HOST_BLOCKS 16
 #define HOST_FREED  0xdeadUL // first word of a free page
 
-extern __thread void (*host_flush_hook)(void); // called by every flush of this thread's
+// Called by every flush of this thread's.
+extern __thread void (*host_flush_hook)(const struct mmu_context *ctx, vaddr_t start, vaddr_t end);
 
 void host_ram_start(void);
 uint64_t host_ram_free(void); // pages, those in blocks too
