@@ -265,11 +265,18 @@ static bool unmap_is_anonymous(const struct vm_map *m, vaddr_t start, vaddr_t en
     return !r || r->start >= end;
 }
 
-// All of an unmapping that needs the map or may fail. 0: the regions are in `gone`, and the cursor
+static void unmap_end(struct vm_cursor *c)
+{
+    vm_cursor_unmap(c, c->end - c->start);
+    vm_cursor_close(c);
+}
+
+// All of an unmapping that needs the map or may fail: the regions are in `gone`. *rest: the cursor
 // is open for unmap_end(), which needs neither. Or -errno, and nothing has changed.
 static int unmap_begin(struct vm_map *m, vaddr_t start, vaddr_t end, struct vm_cursor *c,
-                       struct list_node *gone)
+                       bool *rest, struct list_node *gone)
 {
+    *rest = false;
     int err = vm_region_isolate(m, start, end);
     if (err != 0)
         return err;
@@ -280,22 +287,13 @@ static int unmap_begin(struct vm_map *m, vaddr_t start, vaddr_t end, struct vm_c
         vm_region_merge_range(m, start, end);
         return err;
     }
-    if (unmap_is_anonymous(m, start, end)) {
-        unmap_regions(m, start, end, gone);
-        return 0;
-    }
-    // Objects are locked before page tables. What is owned stays so: only truncate comes in
-    // between.
-    vm_cursor_close(c);
+    // An object finds its pages by its regions, to truncate and to notice writes: no hart may have
+    // one that it doesn't know of.
+    *rest = unmap_is_anonymous(m, start, end);
+    if (!*rest)
+        unmap_end(c);
     unmap_regions(m, start, end, gone);
-    vm_cursor_open(c, &m->space, start, end);
     return 0;
-}
-
-static void unmap_end(struct vm_cursor *c)
-{
-    vm_cursor_unmap(c, c->end - c->start);
-    vm_cursor_close(c);
 }
 
 // Objects and files, a device's memory among them, are let go when no hart can use them any more.
@@ -312,24 +310,25 @@ int vm_map_unmap_locked(struct vm_map *m, vaddr_t start, vaddr_t end)
 {
     struct list_node gone = LIST_INIT(gone);
     struct vm_cursor c;
+    bool rest;
     const struct vm_region *r = vm_region_find(m, start);
 
     if (!r || r->start >= end)
         return 0;
-    int err = unmap_begin(m, start, end, &c, &gone);
-    if (err != 0)
-        return err;
-    unmap_end(&c);
+    int err = unmap_begin(m, start, end, &c, &rest, &gone);
+    if (rest)
+        unmap_end(&c);
     unmap_let_go(&gone);
-    return 0;
+    return err;
 }
 
-// Pages are unmapped, fenced and freed without the map, which others map and fault in meanwhile:
-// whoever comes to have this range waits for the cursor.
+// Pages of private memory are unmapped, fenced and freed without the map, which others map and
+// fault in meanwhile: whoever comes to have this range waits for the cursor.
 int vm_map_munmap(struct vm_map *m, vaddr_t addr, size_t size)
 {
     struct list_node gone = LIST_INIT(gone);
     struct vm_cursor c;
+    bool rest;
 
     if (addr % PAGE_SIZE != 0 || addr > USER_END || size > USER_END - addr)
         return -EINVAL;
@@ -337,16 +336,16 @@ int vm_map_munmap(struct vm_map *m, vaddr_t addr, size_t size)
     if (size == 0)
         return -EINVAL;
     rwlock_write_lock(&m->lock);
-    int err = unmap_begin(m, addr, addr + size, &c, &gone);
-    if (err == 0)
+    int err = unmap_begin(m, addr, addr + size, &c, &rest, &gone);
+    if (rest)
         atomic_add_relaxed(&m->nr_unmapping, 1U); // others look with or after the lock
     rwlock_write_unlock(&m->lock);
-    if (err != 0)
-        return err;
-    unmap_end(&c);
-    atomic_sub_fetch(&m->nr_unmapping, 1U);
+    if (rest) {
+        unmap_end(&c);
+        atomic_sub_fetch(&m->nr_unmapping, 1U);
+    }
     unmap_let_go(&gone);
-    return 0;
+    return err;
 }
 
 void vm_map_await_unmapped(struct vm_map *m, vaddr_t start, vaddr_t end)

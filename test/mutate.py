@@ -21,13 +21,11 @@ BUCKET, FUTEX, PI, PI_REQUEUE = "sync/futex_bucket_test", "sync/futex_test", "sy
 # (file, text that stands there once, what takes its place, test that must notice)
 MUTATIONS = (
     # The map's lock and the cursor overlap.
-    ("mm/vm_mmap.c", "    rwlock_write_unlock(&m->lock);\n    if (err != 0)\n        return err;\n    unmap_end(&c);\n",
-     "    if (err == 0)\n        unmap_end(&c);\n    rwlock_write_unlock(&m->lock);\n    if (err != 0)\n        return err;\n", MAP_RACE),
-    ("mm/vm_mmap.c", "    rwlock_write_unlock(&m->lock);\n    if (err != 0)\n        return err;\n    unmap_end(&c);\n",
-     "    if (err == 0)\n        vm_cursor_close(&c);\n    rwlock_write_unlock(&m->lock);\n    if (err != 0)\n"
-     "        return err;\n    vm_cursor_open(&c, &m->space, addr, addr + size);\n    unmap_end(&c);\n", MAP_RACE),
-    ("mm/vm_mmap.c", "    vm_cursor_close(c);\n    unmap_regions(m, start, end, gone);\n",
-     "    unmap_regions(m, start, end, gone);\n    vm_cursor_close(c);\n", MAP_RACE),
+    ("mm/vm_mmap.c", "    rwlock_write_unlock(&m->lock);\n    if (rest) {\n        unmap_end(&c);\n",
+     "    if (rest)\n        unmap_end(&c);\n    rwlock_write_unlock(&m->lock);\n    if (rest) {\n", MAP_RACE),
+    ("mm/vm_mmap.c", "    rwlock_write_unlock(&m->lock);\n    if (rest) {\n        unmap_end(&c);\n",
+     "    if (rest)\n        vm_cursor_close(&c);\n    rwlock_write_unlock(&m->lock);\n    if (rest) {\n"
+     "        vm_cursor_open(&c, &m->space, addr, addr + size);\n        unmap_end(&c);\n", MAP_RACE),
     ("mm/vm_mprotect.c", "    rwlock_write_unlock(&m->lock);\n    mprotect_finish(&rest);",
      "    mprotect_finish(&rest);\n    rwlock_write_unlock(&m->lock);", MAP_RACE),
     ("mm/vm_mprotect.c", "    rwlock_write_unlock(&m->lock);\n    mprotect_finish(&rest);",
@@ -41,8 +39,8 @@ MUTATIONS = (
      "    vm_cursor_open(&f->c, &f->m->space, f->va, f->va + PAGE_SIZE);\n    int err = vm_cursor_own(&f->c, P", MAP_RACE),
     ("mm/vm_fault.c", "bool wait = o->ops->fill && f->may_unlock;", "bool wait = false;", MAP_RACE),
     ("mm/vm_mmap.c", "        vm_map_await_unmapped(m, (vaddr_t)addr, (vaddr_t)addr + size);\n", "        (void)0;\n", MAP_RACE),
-    ("mm/vm_mmap.c", "    unmap_end(&c);\n    atomic_sub_fetch(&m->nr_unmapping, 1U);\n",
-     "    atomic_sub_fetch(&m->nr_unmapping, 1U);\n    unmap_end(&c);\n", MAP_RACE),
+    ("mm/vm_mmap.c", "        unmap_end(&c);\n        atomic_sub_fetch(&m->nr_unmapping, 1U);\n",
+     "        atomic_sub_fetch(&m->nr_unmapping, 1U);\n        unmap_end(&c);\n", MAP_RACE),
     ("mm/vm_region.c", "    r->name = like->name;\n", "    r->name = like->name;\n    r->object_node = like->object_node;\n",
      MAP_RACE),
     # Switch-in against invalidate.

@@ -165,17 +165,6 @@ static void unmap_far(void)
     ASSERT(store(FAR, 7) == SIGSEGV);
 }
 
-static void unmap_file_far(void)
-{
-    long a = map_file(MAP_SHARED);
-    ASSERT(vm_map_mremap(map, (vaddr_t)a, SIZE(FILE_PAGES), SIZE(4), MREMAP_MAYMOVE | MREMAP_FIXED,
-                         FAR) == FAR);
-    expect(map, FAR, file_word(0));
-    host_flush_hook = flush_while_the_other_works;
-    ASSERT(vm_map_munmap(map, FAR, SIZE(4)) == 0);
-    ASSERT(store(FAR, 7) == SIGSEGV);
-}
-
 static void protect_far(void)
 {
     ASSERT(map_new(FAR, 4, RW, MAP_FIXED) == FAR && store(FAR, 7) == 0);
@@ -252,11 +241,6 @@ static void read_file(void)
 static void munmap_lets_others_map(void **state)
 {
     meanwhile(unmap_far, other_works);
-}
-
-static void munmap_of_a_file_lets_others_map(void **state)
-{
-    meanwhile(unmap_file_far, other_works);
 }
 
 static void mprotect_lets_others_map(void **state)
@@ -552,7 +536,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(munmap_lets_others_map, setup, teardown),
-        cmocka_unit_test_setup_teardown(munmap_of_a_file_lets_others_map, setup, teardown),
         cmocka_unit_test_setup_teardown(mprotect_lets_others_map, setup, teardown),
         cmocka_unit_test_setup_teardown(the_second_of_two_equal_calls_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_mapped_where_another_unmaps_is_new, setup,
