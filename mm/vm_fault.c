@@ -5,8 +5,9 @@
 // (against truncate); the cursor's lock makes the decision about the PTE atomic, so whoever comes
 // second finds it done and just retries (a spurious fault).
 //
-// A fault never waits for a device with the map locked: what isn't in the cache is read with only
-// the object locked, and then the fault begins anew.
+// A program's fault doesn't wait for a device with the map locked: what isn't in the cache is read
+// with only the object locked, and then the fault begins anew. Only if the page is gone again by
+// then does it keep the map, as access to another process's memory does.
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <errno.h>

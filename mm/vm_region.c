@@ -3,9 +3,9 @@
 // largest such gap in its subtree, so that a place for a mapping is found in O(log n).
 //
 // Life: created outside the tree with references to object and file, inserted, resized, split and
-// merged under the map's write lock, freed by vm_region_remove(). A region's borders also change
-// only under its object's lock, because truncate walks the object's list of regions without the
-// map's.
+// merged under the map's write lock; detached under it, and destroyed when no hart has its pages. A
+// region's borders also change only under its object's lock, because truncate walks the object's
+// list of regions without the map's.
 #include <errno.h>
 #include <lib/assert.h>
 #include <lib/atomic.h>
