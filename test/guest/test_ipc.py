@@ -61,6 +61,18 @@ def test_util_linux(lab, kernel):
         assert seen == wanted.read()
 
 
+def forgotten(segments):
+    """Segments that stress-ng 0.19.02 forgets, on any kernel: its random key is 0 once in 65536 times, which is
+    IPC_PRIVATE, and three calls that it expects to fail then make one each, of S, S + 1 MiB and S bytes in turn."""
+    made = {}
+    for line in segments:
+        key, _, perms, size, creator, _, attaches, *_, attached, _, _, _, _ = map(int, line.split())
+        if (key, perms, attaches, attached) == (0, 0, 0, 0):
+            made.setdefault(creator, []).append((size, line))
+    triples = [three for of_one in made.values() for three in zip(of_one[::3], of_one[1::3], of_one[2::3])]
+    return [line for three in triples if [s - three[0][0] for s, _ in three] == [0, 1 << 20, 0] for _, line in three]
+
+
 @pytest.mark.parametrize("stressor", STRESSORS)
 def test_stress(lab, kernel, stressor, figure):
     shell = shell_for(lab, kernel)
@@ -72,8 +84,11 @@ def test_stress(lab, kernel, stressor, figure):
     assert "passed: 4: " + stressor in text and "failed: 0" in text, text
     ops, seconds = re.search(rf"metrc: \[\d+\] {stressor} +(\d+) +([\d.]+) ", text).groups()
     figure(f"stress-ng --{stressor} 4, {kernel}", f"{int(ops) / float(seconds):.0f}", "bogo ops/s", "by a busy host's clock")
-    left = shell.check("cat /proc/sysvipc/shm /proc/sysvipc/sem /proc/sysvipc/msg")
-    assert len(left.splitlines()) == 3, left
+    segments = sorted(shell.check("cat /proc/sysvipc/shm").splitlines()[1:], key=lambda line: int(line.split()[1]))
+    left = [line for line in segments if line not in forgotten(segments)]
+    for others in ("sem", "msg"):
+        left += shell.check(f"cat /proc/sysvipc/{others}").splitlines()[1:]
+    assert left == []
 
 
 # Kernel stacks of threads that are gone are kept for the next ones (mm/vmap.c). Nothing else may differ.
