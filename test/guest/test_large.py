@@ -9,7 +9,9 @@ from test_programs import run_program
 
 @pytest.mark.parametrize("kernel", ["vireo", "linux"])
 def test_all_sizes(lab, kernel, ktap_tally):
-    shell = lab.shell(lab.spec(kernel, initrd=images.programs_initrd(), cpu="rv64,svnapot=on", mem="4G"))
+    # One hart for Linux 6.12: with four, a forked child read a 0 from its parent's page of 64 KiB in 7 of 210 runs.
+    shell = lab.shell(lab.spec(kernel, initrd=images.programs_initrd(), cpu="rv64,svnapot=on", mem="4G",
+                               smp=4 if kernel == "vireo" else 1))
     status, text = shell.run("/test/vmlarge", 200)
     assert status == 0, text
     # Where Linux has memory that it would have to move, it may find no whole GiB.
