@@ -331,9 +331,9 @@ static int fault_hugetlb(struct fault *f)
     struct vm_mapping now;
 
     vm_cursor_open(&f->c, &f->m->space, start, start + size);
-    fault_unlock(f);
     int err = vm_cursor_own(&f->c, size, VM_OWN_SHARED);
     vm_cursor_query(&f->c, &now);
+    fault_unlock(f);
     if (err == 0 && !now.present)
         err = vm_hugetlb_map_new(&f->c, vm_hugetlb_order(f->flags), f->prot);
     else if (err == 0)
@@ -345,17 +345,17 @@ static int fault_hugetlb(struct fault *f)
 // Somebody is at the object, or has to read the page: without the map, which others edit meanwhile.
 static int fault_wait(struct fault *f, struct vm_object *o)
 {
+    const struct vm_backing b = vm_backing_get(f->r);
     uint64_t index = vm_region_index(f->r, f->va);
     struct page *page;
 
-    vm_object_get(o);
     fault_unlock(f);
     mutex_lock(&o->lock);
     if (o->ops->fill && index < vm_object_end_index(o) &&
         vm_object_page_locked(o, index, true, &page) == 0)
         page_put(page);
     mutex_unlock(&o->lock);
-    vm_object_put(o);
+    vm_backing_put(&b);
     return VM_FAULT_AGAIN; // where errors are met again, and told of
 }
 

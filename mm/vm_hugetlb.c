@@ -221,6 +221,9 @@ int vm_hugetlb_populate(struct vm_map *m, vaddr_t start, vaddr_t end, unsigned i
         err = vm_hugetlb_map_new(&c, order, flags & VM_PROT_MASK);
         vm_cursor_query(&c, &there);
         vm_cursor_close(&c);
+        // Who is about to drop a table that is in the way may be this hart's to run.
+        if (err == 0 && !there.present)
+            port_relax(PARK_UNINTERRUPTIBLE);
     }
     return err == -EFAULT ? -ENOMEM : err;
 }

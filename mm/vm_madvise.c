@@ -63,21 +63,14 @@ static int remove_some(struct vm_map *m, vaddr_t at, vaddr_t end, vaddr_t *next)
         rwlock_read_unlock(&m->lock);
         return err;
     }
-    struct vm_object *object = r->object;
-    const struct vm_file_ops *ops = r->file ? r->file_ops : NULL;
+    const struct vm_backing b = vm_backing_get(r);
     uint64_t first = vm_region_index(r, at), last = vm_region_index(r, *next);
-    void *file = r->file;
-    vm_object_get(object);
-    if (ops)
-        ops->get(file);
     rwlock_read_unlock(&m->lock);
-    if (ops && ops->punch)
-        err = ops->punch(file, first << PAGE_SHIFT, (last - first) << PAGE_SHIFT);
+    if (b.file && b.file_ops->punch)
+        err = b.file_ops->punch(b.file, first << PAGE_SHIFT, (last - first) << PAGE_SHIFT);
     else
-        vm_object_drop(object, first, last);
-    if (ops)
-        ops->put(file);
-    vm_object_put(object);
+        vm_object_drop(b.object, first, last);
+    vm_backing_put(&b);
     return err;
 }
 
@@ -252,12 +245,12 @@ static int msync_some(struct vm_map *m, vaddr_t at, vaddr_t end, int flags, vadd
     bool busy = !hole && (flags & MS_INVALIDATE) && (r->flags & VM_LOCKED);
     bool write = !hole && !busy && (flags & MS_SYNC) && r->object && (r->flags & VM_SHARED) &&
                  !r->object->ops->device_page;
-    struct vm_object *object = write ? r->object : NULL;
-    if (object)
-        vm_object_get(object);
+    struct vm_backing b = {};
+    if (write)
+        b = vm_backing_get(r);
     rwlock_read_unlock(&m->lock);
-    int err = object ? vm_object_sync(object) : busy ? -EBUSY : hole;
-    vm_object_put(object);
+    int err = write ? vm_object_sync(b.object) : busy ? -EBUSY : hole;
+    vm_backing_put(&b);
     return err;
 }
 

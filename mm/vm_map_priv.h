@@ -5,8 +5,10 @@
 // Lock coupling. The map's lock orders regions, the cursor the pages of a range. A call that works
 // on pages opens its cursor with the map locked, and may unlock the map before it is through: so
 // threads of one process fault, unmap and protect in parallel, and in one and the same range take
-// effect in the order in which they had the map. Whoever holds a cursor without the map takes no
-// lock of the map or an object any more.
+// effect in the order in which they had the map. A cursor alone keeps off those that cover as much
+// or more; who needs a smaller one kept off too takes all tables first (vm_cursor_hold(), or a look
+// at the one page that it is about). Whoever holds a cursor without the map takes no lock of the
+// map or an object any more.
 //
 // That orders calls and faults, not the hardware, which asks nobody while a PTE is there. So who
 // has mapped something new awaits the munmap of what was there before, ere a program hears of it.
@@ -31,6 +33,14 @@ void vm_region_insert(struct vm_map *m, struct vm_region *r);
 void vm_region_detach(struct vm_region *r);
 // Detached and destroyed. The pages are unmapped already.
 void vm_region_remove(struct vm_region *r);
+// What a region's pages come from, kept for who works on without the map: the region may go.
+struct vm_backing {
+    struct vm_object *object;
+    void *file; // with file_ops, or NULL
+    const struct vm_file_ops *file_ops;
+};
+struct vm_backing vm_backing_get(const struct vm_region *r);
+void vm_backing_put(const struct vm_backing *b); // the map unlocked
 // Move a region's borders; the pages that fall out are unmapped already.
 void vm_region_resize(struct vm_region *r, vaddr_t start, vaddr_t end);
 // Change flags, with the sums.
@@ -75,6 +85,8 @@ void vm_commit(unsigned int flags, int64_t pages); // promised, or given back
 bool vm_map_refuses_exec(const struct vm_map *m, unsigned int from, unsigned int to);
 // May the calling thread lock so many more?
 bool vm_map_may_lock(const struct vm_map *m, uint64_t nr_pages);
+// Whoever has a cursor in [start, end), from before this call, has closed it.
+void vm_map_await_cursors(struct vm_map *m, vaddr_t start, vaddr_t end);
 // After new regions, or larger ones, in [start, end), with the map unlocked: nobody has a
 // translation of what was there before from here on.
 void vm_map_await_unmapped(struct vm_map *m, vaddr_t start, vaddr_t end);

@@ -290,7 +290,9 @@ static int unmap_begin(struct vm_map *m, vaddr_t start, vaddr_t end, struct vm_c
     // An object finds its pages by its regions, to truncate and to notice writes: no hart may have
     // one that it doesn't know of.
     *rest = unmap_is_anonymous(m, start, end);
-    if (!*rest)
+    if (*rest)
+        vm_cursor_hold(c);
+    else
         unmap_end(c);
     unmap_regions(m, start, end, gone);
     return 0;
@@ -348,12 +350,16 @@ int vm_map_munmap(struct vm_map *m, vaddr_t addr, size_t size)
     return err;
 }
 
-void vm_map_await_unmapped(struct vm_map *m, vaddr_t start, vaddr_t end)
+void vm_map_await_cursors(struct vm_map *m, vaddr_t start, vaddr_t end)
 {
     struct vm_cursor c;
-
-    if (likely(atomic_load(&m->nr_unmapping) == 0))
-        return;
     vm_cursor_open(&c, &m->space, start, end);
+    vm_cursor_hold(&c);
     vm_cursor_close(&c);
+}
+
+void vm_map_await_unmapped(struct vm_map *m, vaddr_t start, vaddr_t end)
+{
+    if (unlikely(atomic_load(&m->nr_unmapping) != 0))
+        vm_map_await_cursors(m, start, end);
 }

@@ -61,6 +61,7 @@ static int mprotect_part(struct vm_map *m, vaddr_t start, vaddr_t end, unsigned 
         vm_region_set_flags(r, flags);
         rest->prot = mprotect_pte_rights(r);
         rest->open = true;
+        vm_cursor_hold(&rest->c);
     } else {
         vm_cursor_close(&rest->c);
     }
@@ -88,8 +89,7 @@ static int mprotect_locked(struct vm_map *m, vaddr_t start, vaddr_t end, unsigne
             if (err == 0)
                 err = mprotect_part(m, at, next, flags, rest);
         } else { // another thread's mprotect may not be through with the pages
-            vm_cursor_open(&rest->c, &m->space, at, next);
-            vm_cursor_close(&rest->c);
+            vm_map_await_cursors(m, at, next);
         }
         at = next;
     }

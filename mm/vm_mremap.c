@@ -210,7 +210,7 @@ long vm_map_mremap(struct vm_map *m, vaddr_t old, size_t old_size, size_t new_si
         locked = r && (r->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED;
     }
     rwlock_write_unlock(&m->lock);
-    if (addr > 0)
+    if (addr > 0 && ((vaddr_t)addr != old || q.new_size > q.old_size))
         vm_map_await_unmapped(m, (vaddr_t)addr, (vaddr_t)addr + q.new_size);
     if (locked && q.new_size > q.old_size)
         vm_map_populate(m, (vaddr_t)addr + q.old_size, (vaddr_t)addr + q.new_size, VM_ACCESS_WRITE);

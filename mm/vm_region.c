@@ -138,19 +138,31 @@ struct vm_region *vm_region_create(const struct vm_region *like, vaddr_t start, 
     r->file = like->file;
     r->file_ops = like->file_ops;
     r->name = like->name;
+    (void)vm_backing_get(r);
+    return r;
+}
+
+struct vm_backing vm_backing_get(const struct vm_region *r)
+{
     if (r->object)
         vm_object_get(r->object);
     if (r->file)
         r->file_ops->get(r->file);
-    return r;
+    return (struct vm_backing){r->object, r->file, r->file_ops};
+}
+
+void vm_backing_put(const struct vm_backing *b)
+{
+    if (b->file)
+        b->file_ops->put(b->file);
+    vm_object_put(b->object);
 }
 
 void vm_region_destroy(struct vm_region *r)
 {
-    if (r->file)
-        r->file_ops->put(r->file);
-    vm_object_put(r->object);
+    const struct vm_backing b = {r->object, r->file, r->file_ops};
     slab_free(vm_regions, r);
+    vm_backing_put(&b);
 }
 
 void vm_region_insert(struct vm_map *m, struct vm_region *r)

@@ -97,6 +97,14 @@ int vm_cursor_own(struct vm_cursor *c, size_t size_bytes, enum vm_own own)
     return err;
 }
 
+void vm_cursor_hold(struct vm_cursor *c)
+{
+    for (vaddr_t va = c->start; va < c->end && c->level > 0;) {
+        (void)cursor_leaf_at(c, va);
+        va = cursor_next_span(cursor_level1(c, va), va, c->end);
+    }
+}
+
 // Part of one leaf table. Pages go in batches: a full batch is flushed and freed on the way.
 static void unmap_leaf_part(struct vm_cursor *c, pte_t *leaf, vaddr_t start, vaddr_t end)
 {

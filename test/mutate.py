@@ -32,12 +32,14 @@ MUTATIONS = (
      "    vaddr_t first = rest.open ? rest.c.start : 0, last = rest.open ? rest.c.end : PAGE_SIZE;\n"
      "    if (rest.open)\n        vm_cursor_close(&rest.c);\n    rwlock_write_unlock(&m->lock);\n"
      "    vm_cursor_open(&rest.c, &m->space, first, last);\n    mprotect_finish(&rest);", MAP_RACE),
-    ("mm/vm_mprotect.c", "            vm_cursor_open(&rest->c, &m->space, at, next);\n            vm_cursor_close(&rest->c);\n",
-     "", MAP_RACE),
+    ("mm/vm_mprotect.c", "            vm_map_await_cursors(m, at, next);\n", "            (void)0;\n", MAP_RACE),
     ("mm/vm_fault.c", "    vm_cursor_open(&f->c, &f->m->space, f->va, f->va + PAGE_SIZE);\n    int err = vm_cursor_own(&f->c, P",
      "    bool huge = fault_may_huge(f);\n    fault_unlock(f);\n#define fault_may_huge(f) huge\n"
      "    vm_cursor_open(&f->c, &f->m->space, f->va, f->va + PAGE_SIZE);\n    int err = vm_cursor_own(&f->c, P", MAP_RACE),
     ("mm/vm_fault.c", "bool wait = o->ops->fill && f->may_unlock;", "bool wait = false;", MAP_RACE),
+    ("mm/vm_mmap.c", "        vm_cursor_hold(c);\n", "        (void)0;\n", MAP_RACE),
+    ("mm/vm_mmap.c", "    vm_cursor_hold(&c);\n", "", MAP_RACE),
+    ("mm/vm_mprotect.c", "        vm_cursor_hold(&rest->c);\n", "", MAP_RACE),
     ("mm/vm_mmap.c", "        vm_map_await_unmapped(m, (vaddr_t)addr, (vaddr_t)addr + size);\n", "        (void)0;\n", MAP_RACE),
     ("mm/vm_mmap.c", "        unmap_end(&c);\n        atomic_sub_fetch(&m->nr_unmapping, 1U);\n",
      "        atomic_sub_fetch(&m->nr_unmapping, 1U);\n        unmap_end(&c);\n", MAP_RACE),

@@ -88,6 +88,9 @@ int vm_cursor_map_device(struct vm_cursor *c, paddr_t pa, unsigned int prot, boo
 // changed).
 enum vm_own { VM_OWN_SHARED, VM_OWN_EDGES, VM_OWN_TABLES, VM_OWN_PAGES };
 int vm_cursor_own(struct vm_cursor *c, size_t size_bytes, enum vm_own own);
+// Take every table there is for the range now, not when its turn comes: from here on another cursor
+// waits for this one wherever they overlap, also one that covers only a part. And wait for those.
+void vm_cursor_hold(struct vm_cursor *c);
 // Unmap [pos, pos + size) and advance. Whole empty tables are freed.
 void vm_cursor_unmap(struct vm_cursor *c, size_t size_bytes);
 // Set protection of what is mapped in [pos, pos + size) and advance; copy-on-write pages stay

@@ -226,30 +226,66 @@ TEST_SECONDS(fork_while_threads_write, 60)
             CHECK_EQ(window[i * 4096 + at], 20000 / 4096 + (at < 20000 % 4096));
 }
 
-static void *unmap_and_touch(void *argument)
+// All of one size, or of sizes that need page tables of several levels.
+static void *unmap_and_touch(void *mixed)
 {
-    (void)argument;
+    static const size_t sizes[] = {16384, 3 << 20, 65536, 9 << 20};
     for (int i = 0; i < 100; i++) {
-        char *p = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (p == MAP_FAILED || p[0] || p[8192])
+        size_t size = mixed ? sizes[i % 4] : sizes[0];
+        char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED || p[0] || p[8192] || p[size / 2] || p[size - 1])
             return (void *)1;
-        p[0] = p[8192] = 1;
-        if (munmap(p, 16384))
+        if (madvise(p, size, MADV_NOHUGEPAGE))
             return (void *)2;
+        p[0] = p[8192] = p[size / 2] = p[size - 1] = 1;
+        if (p[0] + p[8192] + p[size / 2] + p[size - 1] != 4)
+            return (void *)3;
+        if (munmap(p, size))
+            return (void *)4;
     }
     return NULL;
 }
 
-TEST_SECONDS(eight_threads_map_and_unmap, 60)
+static void run_eight(void *(*fn)(void *), void *argument)
 {
     pthread_t threads[8];
     for (int i = 0; i < 8; i++)
-        CHECK_EQ(pthread_create(&threads[i], NULL, unmap_and_touch, NULL), 0);
+        CHECK_EQ(pthread_create(&threads[i], NULL, fn, argument), 0);
     for (int i = 0; i < 8; i++) {
         void *result;
         CHECK_EQ(pthread_join(threads[i], &result), 0);
-        CHECK(result == NULL);
+        CHECK_EQ((long)result, 0);
     }
+}
+
+TEST_SECONDS(eight_threads_map_and_unmap, 60)
+{
+    run_eight(unmap_and_touch, NULL);
+}
+
+TEST_SECONDS(eight_threads_map_and_unmap_many_sizes, 60)
+{
+    run_eight(unmap_and_touch, "mixed");
+}
+
+// mremap(2) has nothing to do, so no size is wrong; others unmap meanwhile.
+static void *same_size(void *page)
+{
+    for (int i = 0; i < 300; i++) {
+        void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED || munmap(p, 4096) ||
+            mremap(page, 1UL << 62, 1UL << 62, 0) != page)
+            return (void *)1;
+    }
+    return NULL;
+}
+
+TEST_SECONDS(mremap_to_the_same_size_while_others_unmap, 60)
+{
+    void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(page != MAP_FAILED);
+    run_eight(same_size, page);
+    CHECK_EQ(munmap(page, 4096), 0);
 }
 
 TEST(math_library)
