@@ -16,33 +16,34 @@ import sys
 TREE = "build/mutant"
 TLB, CURSOR, HUGE, WALK = "arch/tlb_test", "space/cursor_test", "mm/random_huge_test", "mm/random_test"
 PAGES, MAP, FAULT, LARGE = "mm/page_test", "mm/vm_map_test", "mm/vm_fault_test", "mm/vm_huge_test"
-SHARE, RUN, MAP_RACE = "mm/vm_share_test", "mm/vm_object_run_test", "map/map_race_test"
+SHARE, RUN = "mm/vm_share_test", "mm/vm_object_run_test"
+MAP_ORDER, MAP_RACE = "map/map_order_test", "map/map_race_test"
 BUCKET, FUTEX, PI, PI_REQUEUE = "sync/futex_bucket_test", "sync/futex_test", "sync/pi_test", "sync/pi_requeue_test"
 # (file, text that stands there once, what takes its place, test that must notice)
 MUTATIONS = (
     # The map's lock and the cursor overlap.
     ("mm/vm_mmap.c", "    rwlock_write_unlock(&m->lock);\n    if (rest) {\n        unmap_end(&c);\n",
-     "    if (rest)\n        unmap_end(&c);\n    rwlock_write_unlock(&m->lock);\n    if (rest) {\n", MAP_RACE),
+     "    if (rest)\n        unmap_end(&c);\n    rwlock_write_unlock(&m->lock);\n    if (rest) {\n", MAP_ORDER),
     ("mm/vm_mmap.c", "    rwlock_write_unlock(&m->lock);\n    if (rest) {\n        unmap_end(&c);\n",
      "    if (rest)\n        vm_cursor_close(&c);\n    rwlock_write_unlock(&m->lock);\n    if (rest) {\n"
-     "        vm_cursor_open(&c, &m->space, addr, addr + size);\n        unmap_end(&c);\n", MAP_RACE),
+     "        vm_cursor_open(&c, &m->space, addr, addr + size);\n        unmap_end(&c);\n", MAP_ORDER),
     ("mm/vm_mprotect.c", "    rwlock_write_unlock(&m->lock);\n    mprotect_finish(&rest);",
-     "    mprotect_finish(&rest);\n    rwlock_write_unlock(&m->lock);", MAP_RACE),
+     "    mprotect_finish(&rest);\n    rwlock_write_unlock(&m->lock);", MAP_ORDER),
     ("mm/vm_mprotect.c", "    rwlock_write_unlock(&m->lock);\n    mprotect_finish(&rest);",
      "    vaddr_t first = rest.open ? rest.c.start : 0, last = rest.open ? rest.c.end : PAGE_SIZE;\n"
      "    if (rest.open)\n        vm_cursor_close(&rest.c);\n    rwlock_write_unlock(&m->lock);\n"
-     "    vm_cursor_open(&rest.c, &m->space, first, last);\n    mprotect_finish(&rest);", MAP_RACE),
-    ("mm/vm_mprotect.c", "            vm_map_await_cursors(m, at, next);\n", "            (void)0;\n", MAP_RACE),
+     "    vm_cursor_open(&rest.c, &m->space, first, last);\n    mprotect_finish(&rest);", MAP_ORDER),
+    ("mm/vm_mprotect.c", "            vm_map_await_cursors(m, at, next);\n", "            (void)0;\n", MAP_ORDER),
     ("mm/vm_fault.c", "    vm_cursor_open(&f->c, &f->m->space, f->va, f->va + PAGE_SIZE);\n    int err = vm_cursor_own(&f->c, P",
      "    bool huge = fault_may_huge(f);\n    fault_unlock(f);\n#define fault_may_huge(f) huge\n"
      "    vm_cursor_open(&f->c, &f->m->space, f->va, f->va + PAGE_SIZE);\n    int err = vm_cursor_own(&f->c, P", MAP_RACE),
-    ("mm/vm_fault.c", "bool wait = o->ops->fill && f->may_unlock;", "bool wait = false;", MAP_RACE),
-    ("mm/vm_mmap.c", "        vm_cursor_hold(c);\n", "        (void)0;\n", MAP_RACE),
-    ("mm/vm_mmap.c", "    vm_cursor_hold(&c);\n", "", MAP_RACE),
-    ("mm/vm_mprotect.c", "        vm_cursor_hold(&rest->c);\n", "", MAP_RACE),
-    ("mm/vm_mmap.c", "        vm_map_await_unmapped(m, (vaddr_t)addr, (vaddr_t)addr + size);\n", "        (void)0;\n", MAP_RACE),
+    ("mm/vm_fault.c", "bool wait = o->ops->fill && f->may_unlock;", "bool wait = false;", MAP_ORDER),
+    ("mm/vm_mmap.c", "        vm_cursor_hold(c);\n", "        (void)0;\n", MAP_ORDER),
+    ("mm/vm_mmap.c", "    vm_cursor_hold(&c);\n", "", MAP_ORDER),
+    ("mm/vm_mprotect.c", "        vm_cursor_hold(&rest->c);\n", "", MAP_ORDER),
+    ("mm/vm_mmap.c", "        vm_map_await_unmapped(m, (vaddr_t)addr, (vaddr_t)addr + size);\n", "        (void)0;\n", MAP_ORDER),
     ("mm/vm_mmap.c", "        unmap_end(&c);\n        atomic_sub_fetch(&m->nr_unmapping, 1U);\n",
-     "        atomic_sub_fetch(&m->nr_unmapping, 1U);\n        unmap_end(&c);\n", MAP_RACE),
+     "        atomic_sub_fetch(&m->nr_unmapping, 1U);\n        unmap_end(&c);\n", MAP_ORDER),
     ("mm/vm_region.c", "    r->name = like->name;\n", "    r->name = like->name;\n    r->object_node = like->object_node;\n",
      MAP_RACE),
     # Switch-in against invalidate.

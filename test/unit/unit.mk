@@ -59,7 +59,8 @@ space_code  := $(patsubst %.c,$(space_out)/%.o,$(filter sync/%,$(sources)) lib/r
 
 # And maps: all of mm above pages.
 map_code := $(sort $(space_code) $(patsubst %.c,$(space_out)/%.o,\
-              $(filter mm/vm_% mm/radix.c,$(sources)) test/unit/map/map_host.c test/unit/map/map_harts.c))
+              $(filter mm/vm_% mm/radix.c,$(sources)) test/unit/map/map_host.c test/unit/map/map_harts.c \
+              test/unit/map/map_calls.c))
 
 # A TLB and allocators that tell: see host.h.
 unit_wrap  := $(foreach f,page_alloc page_put page_free_last slab_alloc slab_zalloc,-Wl,--wrap=$(f))

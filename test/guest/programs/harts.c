@@ -273,8 +273,7 @@ static void *same_size(void *page)
 {
     for (int i = 0; i < 300; i++) {
         void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (p == MAP_FAILED || munmap(p, 4096) ||
-            mremap(page, 1UL << 62, 1UL << 62, 0) != page)
+        if (p == MAP_FAILED || munmap(p, 4096) || mremap(page, 1UL << 62, 1UL << 62, 0) != page)
             return (void *)1;
     }
     return NULL;

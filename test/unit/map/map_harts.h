@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The hardware below map_race_test.c: harts that walk page tables without a lock and keep what they
-// found until a flush, which waits until none is in the middle of an access.
+// The hardware below the tests of maps: harts that walk page tables without a lock and keep what
+// they found until a flush, which waits until none is in the middle of an access.
 #pragma once
 
 #include <mm/vm_map.h>
