@@ -287,11 +287,12 @@ static int fault_huge_object(struct fault *f)
     vm_cursor_open(&f->c, &f->m->space, start, start + PT_SIZE(1));
     vm_cursor_seek(&f->c, f->va);
     vm_cursor_query(&f->c, &now);
-    if (!now.present && vm_cursor_fits_huge(&f->c, HUGE_ORDER)) {
+    if (!now.present) {
+        vm_cursor_make_room(&f->c, HUGE_ORDER);
         err = fault_map_block(f, block);
-    } else { // or there is a table that its last user is about to drop: again
+    } else {
         page_put(block);
-        err = now.present ? fault_huge_present(f, &now) : 0;
+        err = fault_huge_present(f, &now);
     }
     vm_cursor_close(&f->c);
     return err;

@@ -183,6 +183,15 @@ bool vm_cursor_fits_huge(struct vm_cursor *c, unsigned int order)
     return level1[pt_index(c->pos, 1)] == 0;
 }
 
+void vm_cursor_make_room(struct vm_cursor *c, unsigned int order)
+{
+    const size_t size = PAGE_SIZE << order;
+    const vaddr_t start = ALIGN_DOWN(c->pos, size);
+
+    for (size_t at = 0; order >= HUGE_ORDER && at < size; at += PT_SIZE(1))
+        cursor_drop_if_empty(c, start + at);
+}
+
 // Release: the content first, as in cursor_map_pte().
 static void run_set(pte_t *run, const struct page *counts, uint64_t bits)
 {

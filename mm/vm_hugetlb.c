@@ -193,8 +193,9 @@ void vm_hugetlb_fill(struct page *block, const char *from)
 
 int vm_hugetlb_map_new(struct vm_cursor *c, unsigned int order, unsigned int prot)
 {
+    vm_cursor_make_room(c, order);
     if (!vm_cursor_fits_huge(c, order))
-        return 0; // a table that its last user is about to drop
+        return 0; // somebody was here first
     struct page *block = vm_hugetlb_take(order, false);
     if (!block)
         return -EFAULT;
@@ -209,21 +210,16 @@ int vm_hugetlb_populate(struct vm_map *m, vaddr_t start, vaddr_t end, unsigned i
 {
     const unsigned int order = vm_hugetlb_order(flags);
     struct vm_hugetlb_stats now;
-    struct vm_mapping there;
     struct vm_cursor c;
     int err = 0;
 
     vm_hugetlb_stats(order, &now);
     if (now.nr_free - now.nr_promised < (end - start) >> (PAGE_SHIFT + order))
         return -ENOMEM;
-    for (vaddr_t va = start; va < end && err == 0; va += there.present ? PAGE_SIZE << order : 0) {
+    for (vaddr_t va = start; va < end && err == 0; va += PAGE_SIZE << order) {
         vm_cursor_open(&c, &m->space, va, va + (PAGE_SIZE << order));
         err = vm_hugetlb_map_new(&c, order, flags & VM_PROT_MASK);
-        vm_cursor_query(&c, &there);
         vm_cursor_close(&c);
-        // Who is about to drop a table that is in the way may be this hart's to run.
-        if (err == 0 && !there.present)
-            port_relax(PARK_UNINTERRUPTIBLE);
     }
     return err == -EFAULT ? -ENOMEM : err;
 }

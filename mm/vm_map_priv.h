@@ -40,7 +40,7 @@ struct vm_backing {
     const struct vm_file_ops *file_ops;
 };
 struct vm_backing vm_backing_get(const struct vm_region *r);
-void vm_backing_put(const struct vm_backing *b); // the map unlocked
+void vm_backing_put(const struct vm_backing *b); // may sleep: no cursor open
 // Move a region's borders; the pages that fall out are unmapped already.
 void vm_region_resize(struct vm_region *r, vaddr_t start, vaddr_t end);
 // Change flags, with the sums.

@@ -120,6 +120,7 @@ MUTATIONS = (
     ("mm/vm_unmap.c", "    if (pte & PTE_V)\n        cursor_note_flush(c, start, end);\n", "    (void)pte;\n", LARGE),
     ("mm/vm_region.c", "if (rb_entry(n, struct vm_region, node)->gap_max == before)", "if (before || true)", MAP),
     ("mm/page.c", "    page_clear(phys_to_virt(page_address(p)));\n    p->refs = 0;", "    p->refs = 0;", PAGES),
+    ("mm/vm_huge.c", "order >= HUGE_ORDER && at < size", "false && at < size", LARGE),
     ("mm/vm_unmap.c", "cursor_note_flush(c, va, va + PT_SIZE(1));", "(void)0;", HUGE),
     # Futexes: wait against wake against requeue.
     ("sync/futex_bucket.c", "atomic_store_release(&w->woken,", "atomic_store(&w->woken,", PI),

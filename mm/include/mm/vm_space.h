@@ -112,6 +112,9 @@ int vm_cursor_move(struct vm_cursor *c, vaddr_t from, vaddr_t to, size_t size_by
 // Could a block of 2^order pages be mapped around pos: nothing is there, and the cursor, which for
 // 64 KiB covers all of it, holds the table for it?
 bool vm_cursor_fits_huge(struct vm_cursor *c, unsigned int order);
+// For 2 MiB and 1 GiB: drop the empty tables around pos that stand in the way. The cursor covers
+// all of the block.
+void vm_cursor_make_room(struct vm_cursor *c, unsigned int order);
 // Map a block of 64 KiB (the hart has Svnapot), 2 MiB or 1 GiB around pos, where it fits; takes
 // over the reference on success. 0 or -ENOMEM.
 int vm_cursor_map_huge(struct vm_cursor *c, struct page *block, unsigned int prot, bool cow);

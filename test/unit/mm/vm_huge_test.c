@@ -7,6 +7,8 @@
 
 #include "map_fixture.h"
 
+#include "../../../mm/vm_space_priv.h"
+
 #define MAP_HUGE(shift) ((unsigned int)(shift) << MAP_HUGE_SHIFT)
 #define GIGA            PT_SIZE(2)
 #define RUN             (PAGE_SIZE << NAPOT_ORDER)
@@ -213,6 +215,34 @@ static void pool_of_1g(void **state)
     free_before -= 1UL << GIGA_ORDER;
 }
 
+// A fault that found memory for the upper table and none for the lower leaves the upper one behind.
+static void empty_table_is_no_obstacle(void **state)
+{
+    const vaddr_t at = 3 * GIGA;
+    struct page *page = page_alloc(0, 0);
+    struct vm_cursor c;
+
+    vm_space_reclaim();
+    vm_cursor_open(&c, &m->space, at, at + PAGE_SIZE);
+    host_fail(2, false);
+    assert_int_equal(vm_cursor_map(&c, page, RW, false), -ENOMEM);
+    host_fail(0, false);
+    vm_cursor_close(&c);
+    page_put(page);
+    assert_int_equal(m->space.nr_tables, 2);
+
+    page_put(give_up(0));
+    vm_hugetlb_set(GIGA_ORDER, 1);
+    assert_int_equal(map(at, GIGA, RW, ANON | MAP_FIXED | MAP_HUGETLB | MAP_HUGE(30)), at);
+    assert_int_equal(m->space.nr_tables, 1);
+    assert_int_equal(byte(m, at), 0);
+    assert_int_equal(vm_map_munmap(m, at, GIGA), 0);
+    vm_hugetlb_set(GIGA_ORDER, 0);
+    blocks[0] = page_alloc(GIGA_ORDER, 0);
+    assert_non_null(blocks[0]);
+    free_before -= 1UL << GIGA_ORDER;
+}
+
 // Many sharers at once, which come and go in any order.
 static void runs_count_their_owners(void **state)
 {
@@ -278,6 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(pool_of_1g),
+        T(empty_table_is_no_obstacle),
         T(giga_goes_with_its_space),
         T(giga_is_cloned),
         T(giga_is_cut_up),
