@@ -9,7 +9,7 @@ from test_programs import run_program
 
 @pytest.mark.parametrize("kernel", ["vireo", "linux"])
 def test_all_sizes(lab, kernel, ktap_tally):
-    # One hart for Linux 6.12: with four, a forked child read a 0 from its parent's page of 64 KiB in 7 of 210 runs.
+    # One hart for Linux 6.12: with four, a forked child read a 0 from its parent's page of 64 KiB in 7 of 250 runs.
     shell = lab.shell(lab.spec(kernel, initrd=images.programs_initrd(), cpu="rv64,svnapot=on", mem="4G",
                                smp=4 if kernel == "vireo" else 1))
     status, text = shell.run("/test/vmlarge", 200)
